@@ -1,0 +1,198 @@
+//! `config.json` as its class reads it: flat or nested, under any of its spellings, with the class's
+//! defaults for what it leaves out.
+
+use crate::defaults::{ClassDefaults, class_defaults};
+use crate::json::{Cursor, Document};
+
+/// A config.json that is an object.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    document: Document,
+}
+
+/// Where composite configs keep the part that describes the language model, in the order of the
+/// loader (`PretrainedConfig.get_text_config`).
+/// Source: <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/configuration_utils.py>
+const TEXT_SECTIONS: [&str; 4] = ["text_config", "text_encoder", "decoder", "generator"];
+
+impl Config {
+    /// Wraps a parsed file; `None` where it is not an object.
+    pub fn new(document: Document) -> Option<Self> {
+        document.root().is_object().then_some(Self { document })
+    }
+
+    /// The parsed file.
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// The outermost object.
+    pub fn root(&self) -> Cursor<'_> {
+        self.document.root()
+    }
+
+    /// `model_type`, where it is a string.
+    pub fn model_type(&self) -> Option<&str> {
+        self.root().get("model_type")?.as_str()
+    }
+
+    /// The names in `architectures`; a single string counts as one.
+    pub fn architectures(&self) -> Vec<&str> {
+        let Some(architectures) = self.root().get("architectures") else {
+            return Vec::new();
+        };
+        match architectures.as_str() {
+            Some(one) => vec![one],
+            None => architectures
+                .elements()
+                .filter_map(|name| name.as_str())
+                .collect(),
+        }
+    }
+
+    /// The whole config.
+    pub fn whole(&self) -> Section<'_> {
+        Section {
+            defaults: self.model_type().and_then(class_defaults),
+            model_type: self.model_type(),
+            cursor: self.root(),
+        }
+    }
+
+    /// The part that describes the language model: a nested config, or the whole.
+    pub fn text(&self) -> Section<'_> {
+        let root = self.root();
+        let outer = self.model_type().and_then(class_defaults);
+        for key in TEXT_SECTIONS {
+            let Some(cursor) = root.get(key).filter(Cursor::is_object) else {
+                continue;
+            };
+            let model_type = cursor.get("model_type").and_then(|name| name.as_str());
+            let model_type = model_type
+                .or_else(|| outer.and_then(|outer| outer.sub_configs.get(key).map(String::as_str)));
+            return Section {
+                defaults: model_type.and_then(class_defaults),
+                model_type,
+                cursor,
+            };
+        }
+        self.whole()
+    }
+}
+
+/// One config object read as its class reads it.
+#[derive(Debug, Clone)]
+pub struct Section<'a> {
+    cursor: Cursor<'a>,
+    model_type: Option<&'a str>,
+    defaults: Option<&'static ClassDefaults>,
+}
+
+impl<'a> Section<'a> {
+    /// The model type of this section, given or implied by the config around it.
+    pub fn model_type(&self) -> Option<&'a str> {
+        self.model_type
+    }
+
+    /// The class's defaults, where the class is in the table.
+    pub fn class(&self) -> Option<&'static ClassDefaults> {
+        self.defaults
+    }
+
+    /// The object itself.
+    pub fn cursor(&self) -> &Cursor<'a> {
+        &self.cursor
+    }
+
+    /// What the file itself says under `key` or the class's own name for it. `null` is given too.
+    pub fn given(&self, key: &str) -> Option<Cursor<'a>> {
+        self.cursor
+            .get(key)
+            .or_else(|| self.cursor.get(self.stored_name(key)?))
+    }
+
+    /// A whole number: given, or the class's default. `None` also where it is given as `null` or its
+    /// default depends on other settings.
+    pub fn u64(&self, key: &str) -> Option<u64> {
+        match self.given(key) {
+            Some(given) => given.as_u64(),
+            None => self.default(key)?.as_u64(),
+        }
+    }
+
+    /// A number.
+    pub fn f64(&self, key: &str) -> Option<f64> {
+        match self.given(key) {
+            Some(given) => given.as_f64(),
+            None => self.default(key)?.as_f64(),
+        }
+    }
+
+    /// A switch.
+    pub fn bool(&self, key: &str) -> Option<bool> {
+        match self.given(key) {
+            Some(given) => given.as_bool(),
+            None => self.default(key)?.as_bool(),
+        }
+    }
+
+    /// A word.
+    pub fn str(&self, key: &str) -> Option<&'a str> {
+        match self.given(key) {
+            Some(given) => given.as_str(),
+            None => self.default(key)?.as_str(),
+        }
+    }
+
+    /// The first of several spellings that has a whole number.
+    pub fn first_u64(&self, keys: &[&str]) -> Option<u64> {
+        keys.iter().find_map(|key| self.u64(key))
+    }
+
+    fn stored_name(&self, key: &str) -> Option<&'static str> {
+        self.defaults?.attribute_map.get(key).map(String::as_str)
+    }
+
+    fn default(&self, key: &str) -> Option<&'static serde_json::Value> {
+        let class = self.defaults?;
+        let name = self.stored_name(key).unwrap_or(key);
+        if class.derived.iter().any(|derived| derived == name) {
+            return None;
+        }
+        class.defaults.get(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        Config::new(Document::parse(text.as_bytes()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn one_setting_under_any_of_its_names() {
+        let gpt2 = config(r#"{"model_type": "gpt2", "n_embd": 1600, "num_hidden_layers": 48}"#);
+        let text = gpt2.text();
+        assert_eq!(text.u64("hidden_size"), Some(1600));
+        assert_eq!(text.u64("num_hidden_layers"), Some(48));
+        assert_eq!(text.u64("num_attention_heads"), Some(12), "the class's default");
+    }
+
+    #[test]
+    fn a_nested_config_is_read_with_its_own_class() {
+        let gemma = config(r#"{"model_type": "gemma3", "text_config": {"hidden_size": 2560}}"#);
+        let text = gemma.text();
+        assert_eq!(text.model_type(), Some("gemma3_text"));
+        assert_eq!(text.u64("hidden_size"), Some(2560));
+        assert_eq!(text.u64("head_dim"), Some(256), "the class's default");
+    }
+
+    #[test]
+    fn null_is_given_and_has_no_value() {
+        let llama = config(r#"{"model_type": "llama", "num_key_value_heads": null}"#);
+        assert!(llama.text().given("num_key_value_heads").is_some());
+        assert_eq!(llama.text().u64("num_key_value_heads"), None);
+    }
+}

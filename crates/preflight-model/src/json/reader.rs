@@ -1,0 +1,419 @@
+//! The pull parser under everything that reads JSON.
+
+use std::borrow::Cow;
+
+/// Deepest nesting that is read. Python's own scanner gives up near 1000.
+pub const DEPTH_MAX: u32 = 512;
+
+/// The text is not JSON: what is wrong, and at which byte.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// Lower case, no final stop.
+    pub message: String,
+    /// Byte offset into the text.
+    pub at: usize,
+}
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} at byte {}", self.message, self.at)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// A mistake that Python's `json` refuses and this parser reads over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tolerated {
+    /// A UTF-8 byte order mark before the first value.
+    ByteOrderMark,
+    /// A comma before a closing bracket, at this byte.
+    TrailingComma(usize),
+}
+
+/// What kind of value comes next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `{`
+    Object,
+    /// `[`
+    Array,
+    /// `"`
+    String,
+    /// a digit, `-`, `NaN` or `Infinity`
+    Number,
+    /// `true` or `false`
+    Bool,
+    /// `null`
+    Null,
+}
+
+/// A number as it stands in the text.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Number {
+    /// An integer that fits.
+    Int(i64),
+    /// An integer beyond 64 bits, as written.
+    BigInt(String),
+    /// Everything with a fraction or an exponent, and `NaN`, `Infinity`, `-Infinity`.
+    Float(f64),
+}
+
+/// Pulls values out of JSON text, one at a time.
+pub struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+    depth: u32,
+    tolerated: Vec<Tolerated>,
+}
+
+impl<'a> Reader<'a> {
+    /// A reader at the first value of `bytes`, which must be UTF-8.
+    pub fn new(bytes: &'a [u8]) -> Result<Self, Error> {
+        let text = std::str::from_utf8(bytes).map_err(|error| Error {
+            message: "not UTF-8 text".into(),
+            at: error.valid_up_to(),
+        })?;
+        let mut reader = Self {
+            text,
+            at: 0,
+            depth: 0,
+            tolerated: Vec::new(),
+        };
+        if text.starts_with('\u{feff}') {
+            reader.tolerated.push(Tolerated::ByteOrderMark);
+            reader.at = '\u{feff}'.len_utf8();
+        }
+        reader.white_space();
+        Ok(reader)
+    }
+
+    /// Byte offset of the next value.
+    pub fn offset(&self) -> usize {
+        self.at
+    }
+
+    /// An error at the next value.
+    pub fn error<T>(&self, message: impl Into<String>) -> Result<T, Error> {
+        Err(Error {
+            message: message.into(),
+            at: self.at,
+        })
+    }
+
+    /// Ends the reading: nothing but white space may follow. Yields the mistakes read over.
+    pub fn finish(mut self) -> Result<Vec<Tolerated>, Error> {
+        self.white_space();
+        if self.at < self.text.len() {
+            return self.error("something follows the end of the JSON value");
+        }
+        Ok(self.tolerated)
+    }
+
+    /// What comes next.
+    pub fn kind(&self) -> Result<Kind, Error> {
+        match self.byte() {
+            Some(b'{') => Ok(Kind::Object),
+            Some(b'[') => Ok(Kind::Array),
+            Some(b'"') => Ok(Kind::String),
+            Some(b'-' | b'0'..=b'9' | b'N' | b'I') => Ok(Kind::Number),
+            Some(b't' | b'f') => Ok(Kind::Bool),
+            Some(b'n') => Ok(Kind::Null),
+            Some(_) => self.error("a JSON value was expected"),
+            None => self.error("the text ends where a JSON value was expected"),
+        }
+    }
+
+    /// Reads an object: `member` is called with each key and its byte offset, and must read the
+    /// value.
+    pub fn object(
+        &mut self,
+        mut member: impl FnMut(&mut Self, Cow<'a, str>, usize) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.open(b'{', "an object was expected")?;
+        while !self.close(b'}')? {
+            let key_at = self.at;
+            if self.byte() != Some(b'"') {
+                return self.error("a key in double quotes was expected");
+            }
+            let key = self.string()?;
+            if self.byte() != Some(b':') {
+                return self.error("a colon was expected after the key");
+            }
+            self.step();
+            member(self, key, key_at)?;
+            self.separator(b'}')?;
+        }
+        Ok(())
+    }
+
+    /// Reads an array: `element` is called before each element and must read it.
+    pub fn array(
+        &mut self,
+        mut element: impl FnMut(&mut Self, usize) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        self.open(b'[', "an array was expected")?;
+        let mut index = 0;
+        while !self.close(b']')? {
+            element(self, index)?;
+            index += 1;
+            self.separator(b']')?;
+        }
+        Ok(())
+    }
+
+    /// Reads a string. A lone surrogate, which Python keeps, becomes U+FFFD.
+    pub fn string(&mut self) -> Result<Cow<'a, str>, Error> {
+        if self.byte() != Some(b'"') {
+            return self.error("a string was expected");
+        }
+        let start = self.at + 1;
+        let mut end = start;
+        loop {
+            match self.text.as_bytes().get(end) {
+                Some(b'"') => {
+                    let plain = &self.text[start..end];
+                    self.at = end + 1;
+                    self.white_space();
+                    return Ok(Cow::Borrowed(plain));
+                }
+                Some(b'\\') => return self.escaped_string(start, end).map(Cow::Owned),
+                Some(0..0x20) => {
+                    self.at = end;
+                    return self.error("a control character stands in a string unescaped");
+                }
+                Some(_) => end += 1,
+                None => return self.error("the string does not end"),
+            }
+        }
+    }
+
+    /// Reads a number.
+    pub fn number(&mut self) -> Result<Number, Error> {
+        for (word, value) in [
+            ("NaN", f64::NAN),
+            ("Infinity", f64::INFINITY),
+            ("-Infinity", f64::NEG_INFINITY),
+        ] {
+            if self.word(word) {
+                return Ok(Number::Float(value));
+            }
+        }
+        let start = self.at;
+        let bytes = self.text.as_bytes();
+        let digits = |mut at: usize| {
+            while bytes.get(at).is_some_and(u8::is_ascii_digit) {
+                at += 1;
+            }
+            at
+        };
+        let first = start + usize::from(bytes.get(start) == Some(&b'-'));
+        let mut end = digits(first);
+        let leading_zero = end > first + 1 && bytes.get(first) == Some(&b'0');
+        if end == first || leading_zero {
+            return self.error("not a number");
+        }
+        let mut integer = true;
+        if bytes.get(end) == Some(&b'.') {
+            let after = digits(end + 1);
+            if after == end + 1 {
+                return self.error("digits were expected after the decimal point");
+            }
+            end = after;
+            integer = false;
+        }
+        if matches!(bytes.get(end), Some(b'e' | b'E')) {
+            let sign = usize::from(matches!(bytes.get(end + 1), Some(b'+' | b'-')));
+            let after = digits(end + 1 + sign);
+            if after == end + 1 + sign {
+                return self.error("digits were expected in the exponent");
+            }
+            end = after;
+            integer = false;
+        }
+        let written = &self.text[start..end];
+        self.at = end;
+        self.white_space();
+        if !integer {
+            // The grammar above is a subset of what Rust parses, so this cannot fail.
+            return Ok(Number::Float(written.parse().unwrap_or(f64::NAN)));
+        }
+        Ok(written
+            .parse()
+            .map_or_else(|_| Number::BigInt(written.into()), Number::Int))
+    }
+
+    /// Reads `true` or `false`.
+    pub fn bool(&mut self) -> Result<bool, Error> {
+        if self.word("true") {
+            Ok(true)
+        } else if self.word("false") {
+            Ok(false)
+        } else {
+            self.error("`true` or `false` was expected")
+        }
+    }
+
+    /// Reads `null`.
+    pub fn null(&mut self) -> Result<(), Error> {
+        if self.word("null") {
+            Ok(())
+        } else {
+            self.error("`null` was expected")
+        }
+    }
+
+    /// Reads one value of any kind and forgets it.
+    pub fn skip(&mut self) -> Result<(), Error> {
+        match self.kind()? {
+            Kind::Object => self.object(|reader, _, _| reader.skip()),
+            Kind::Array => self.array(|reader, _| reader.skip()),
+            Kind::String => self.string().map(drop),
+            Kind::Number => self.number().map(drop),
+            Kind::Bool => self.bool().map(drop),
+            Kind::Null => self.null(),
+        }
+    }
+
+    fn byte(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn step(&mut self) {
+        self.at += 1;
+        self.white_space();
+    }
+
+    fn white_space(&mut self) {
+        while matches!(self.byte(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    fn open(&mut self, bracket: u8, otherwise: &str) -> Result<(), Error> {
+        if self.byte() != Some(bracket) {
+            return self.error(otherwise);
+        }
+        if self.depth == DEPTH_MAX {
+            return self.error(format!("nested deeper than {DEPTH_MAX} levels"));
+        }
+        self.depth += 1;
+        self.step();
+        Ok(())
+    }
+
+    fn close(&mut self, bracket: u8) -> Result<bool, Error> {
+        match self.byte() {
+            Some(byte) if byte == bracket => {
+                self.depth -= 1;
+                self.step();
+                Ok(true)
+            }
+            Some(_) => Ok(false),
+            None => self.error("the text ends before its last bracket is closed"),
+        }
+    }
+
+    /// After a value: a comma, or the closing bracket, which is left for [`Self::close`].
+    fn separator(&mut self, bracket: u8) -> Result<(), Error> {
+        match self.byte() {
+            Some(b',') => {
+                let comma = self.at;
+                self.step();
+                if self.byte() == Some(bracket) {
+                    self.tolerated.push(Tolerated::TrailingComma(comma));
+                }
+                Ok(())
+            }
+            Some(byte) if byte == bracket => Ok(()),
+            Some(_) => self.error("a comma or a closing bracket was expected"),
+            None => self.error("the text ends before its last bracket is closed"),
+        }
+    }
+
+    fn word(&mut self, word: &str) -> bool {
+        let found = self.text[self.at..].starts_with(word);
+        if found {
+            self.at += word.len();
+            self.white_space();
+        }
+        found
+    }
+
+    /// The rest of a string that has an escape at `backslash`.
+    fn escaped_string(&mut self, start: usize, backslash: usize) -> Result<String, Error> {
+        let mut out = String::from(&self.text[start..backslash]);
+        self.at = backslash;
+        loop {
+            let rest = &self.text[self.at..];
+            let plain = rest
+                .bytes()
+                .position(|byte| byte == b'"' || byte == b'\\' || byte < 0x20)
+                .unwrap_or(rest.len());
+            out.push_str(&rest[..plain]);
+            self.at += plain;
+            match self.byte() {
+                Some(b'"') => {
+                    self.step();
+                    return Ok(out);
+                }
+                Some(b'\\') => out.push(self.escape()?),
+                Some(_) => return self.error("a control character stands in a string unescaped"),
+                None => return self.error("the string does not end"),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<char, Error> {
+        let Some(&letter) = self.text.as_bytes().get(self.at + 1) else {
+            return self.error("the string does not end");
+        };
+        let simple = match letter {
+            b'"' => '"',
+            b'\\' => '\\',
+            b'/' => '/',
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => return self.unicode_escape(),
+            _ => return self.error("unknown escape in a string"),
+        };
+        self.at += 2;
+        Ok(simple)
+    }
+
+    fn unicode_escape(&mut self) -> Result<char, Error> {
+        let high = self.hex_unit()?;
+        if !(0xD800..0xE000).contains(&high) {
+            return Ok(char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER));
+        }
+        if high >= 0xDC00 || !self.text[self.at..].starts_with("\\u") {
+            return Ok(char::REPLACEMENT_CHARACTER);
+        }
+        let after_high = self.at;
+        let low = self.hex_unit()?;
+        if !(0xDC00..0xE000).contains(&low) {
+            self.at = after_high;
+            return Ok(char::REPLACEMENT_CHARACTER);
+        }
+        let code = 0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+        Ok(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER))
+    }
+
+    /// Reads `\uXXXX`.
+    fn hex_unit(&mut self) -> Result<u32, Error> {
+        let digits = self.text.as_bytes().get(self.at + 2..self.at + 6);
+        let unit = digits.and_then(|digits| {
+            digits.iter().try_fold(0, |unit, &digit| {
+                Some(unit * 16 + char::from(digit).to_digit(16)?)
+            })
+        });
+        let Some(unit) = unit else {
+            return self.error("four hexadecimal digits were expected after `\\u`");
+        };
+        self.at += 6;
+        Ok(unit)
+    }
+}

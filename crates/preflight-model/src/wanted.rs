@@ -1,0 +1,59 @@
+//! Which files a check needs, and how much of each.
+
+use crate::snapshot::{Content, File, Snapshot};
+
+/// Most bytes of a JSON file that are read. The largest `tokenizer_config.json` in circulation has
+/// about 2 MB, a config.json rarely 100 kB.
+pub const JSON_BYTES_MAX: u64 = 16 << 20;
+/// Most bytes of a weight index: the limit of the Hub's own reader
+/// (<https://github.com/huggingface/huggingface.js/blob/main/packages/hub/src/lib/parse-safetensors-metadata.ts>).
+pub const INDEX_BYTES_MAX: u64 = 250 << 20;
+/// Most bytes of all headers of one model together.
+pub const HEADERS_BYTES_MAX: u64 = 512 << 20;
+
+/// Name of the weight index.
+pub const INDEX: &str = "model.safetensors.index.json";
+/// Name of the only weight file of a model that is not sharded.
+pub const SINGLE: &str = "model.safetensors";
+/// Name of the weight file of an adapter.
+pub const ADAPTER_WEIGHTS: &str = "adapter_model.safetensors";
+
+/// Small files that are read whole, where they are there. All stand at the root.
+pub const WHOLE: [&str; 12] = [
+    "adapter_config.json",
+    "chat_template.json",
+    "config.json",
+    "config_sentence_transformers.json",
+    "generation_config.json",
+    "hf_quant_config.json",
+    INDEX,
+    "modules.json",
+    "preprocessor_config.json",
+    "quantize_config.json",
+    "special_tokens_map.json",
+    "tokenizer_config.json",
+];
+
+/// How many bytes of a file in [`WHOLE`] are read at most.
+pub fn bytes_max(path: &str) -> u64 {
+    if path == INDEX { INDEX_BYTES_MAX } else { JSON_BYTES_MAX }
+}
+
+/// Whether the header of this file is read: weights at the root that a loader could open. Files for
+/// other programs (`consolidated*`) and in subfolders are never opened.
+pub fn has_wanted_header(path: &str) -> bool {
+    path.ends_with(".safetensors") && !path.contains('/') && !path.starts_with("consolidated")
+}
+
+/// Whether a file has to be read at all.
+pub fn is_wanted(path: &str) -> bool {
+    WHOLE.contains(&path) || has_wanted_header(path)
+}
+
+/// Files of `snapshot` that are wanted and were not read, with the reason.
+pub fn unread(snapshot: &Snapshot) -> impl Iterator<Item = &File> {
+    let files = snapshot.files.known().map_or(&[][..], Vec::as_slice);
+    files
+        .iter()
+        .filter(|file| is_wanted(&file.path) && !matches!(file.content, Content::Whole(_) | Content::Prefix(_)))
+}
