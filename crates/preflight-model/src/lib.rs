@@ -5,6 +5,7 @@ pub mod config;
 pub mod defaults;
 pub mod fact;
 pub mod header;
+pub mod index;
 pub mod json;
 pub mod snapshot;
 pub mod wanted;

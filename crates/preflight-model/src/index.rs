@@ -1,0 +1,255 @@
+//! The weight index: which shard holds which tensor.
+
+use crate::fact::Defect;
+use crate::json::{Error, Kind, Place, Reader};
+
+/// Most shards that an index may name; the largest checkpoints have a few hundred.
+pub const SHARDS_MAX: usize = 10_000;
+
+/// A parsed `model.safetensors.index.json`. Names lie in one buffer: 50 MB of index cost about as
+/// much memory again, not ten times that.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Index {
+    names: String,
+    entries: Vec<Entry>,
+    shards: Vec<String>,
+    /// `metadata.total_size`: bytes of all tensors.
+    pub total_size: Option<u64>,
+    /// Tensors that the file lists more than once; the last assignment counts.
+    pub listed_twice: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Entry {
+    start: usize,
+    end: usize,
+    shard: u32,
+}
+
+impl Index {
+    /// Parses the file at `path` inside the repository.
+    pub fn parse(text: &[u8], path: &str) -> Result<Self, Defect> {
+        let mut index = Self::default();
+        index.read(text).map_err(|error| {
+            Defect::at(path, Place::of_offset(text, error.at, ""), error.message)
+        })?;
+        Ok(index)
+    }
+
+    /// Shard names, sorted.
+    pub fn shards(&self) -> &[String] {
+        &self.shards
+    }
+
+    /// Number of tensors.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether it assigns nothing.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Tensors with the shard they are assigned to, sorted by name.
+    pub fn tensors(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.entries
+            .iter()
+            .map(|entry| (self.name(entry), self.shards[entry.shard as usize].as_str()))
+    }
+
+    /// The shard that `tensor` is assigned to.
+    pub fn shard_of(&self, tensor: &str) -> Option<&str> {
+        let at = self
+            .entries
+            .binary_search_by(|entry| self.name(entry).cmp(tensor))
+            .ok()?;
+        Some(&self.shards[self.entries[at].shard as usize])
+    }
+
+    fn name(&self, entry: &Entry) -> &str {
+        &self.names[entry.start..entry.end]
+    }
+
+    fn read(&mut self, text: &[u8]) -> Result<(), Error> {
+        let mut reader = Reader::new(text)?;
+        if reader.kind()? != Kind::Object {
+            return reader.error("an index is an object");
+        }
+        let mut map_seen = false;
+        reader.object(|reader, key, _| match &*key {
+            "weight_map" => {
+                map_seen = true;
+                self.read_map(reader)
+            }
+            "metadata" if reader.kind()? == Kind::Object => self.read_metadata(reader),
+            _ => reader.skip(),
+        })?;
+        let end = reader.offset();
+        if let Some(mistake) = reader.finish()?.first() {
+            return Err(Error {
+                message: format!("not JSON that Python reads: {mistake:?}"),
+                at: 0,
+            });
+        }
+        if !map_seen {
+            return Err(Error {
+                message: "an index needs a `weight_map`".into(),
+                at: end,
+            });
+        }
+        self.sort();
+        Ok(())
+    }
+
+    fn read_metadata(&mut self, reader: &mut Reader<'_>) -> Result<(), Error> {
+        reader.object(|reader, key, _| {
+            if key == "total_size" && reader.kind()? == Kind::Number {
+                use crate::json::Number;
+                self.total_size = match reader.number()? {
+                    Number::Int(size) => u64::try_from(size).ok(),
+                    Number::BigInt(_) => None,
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        clippy::cast_sign_loss,
+                        reason = "some tools write 1.4e10; the cast saturates"
+                    )]
+                    Number::Float(size) => (size >= 0.0).then_some(size as u64),
+                };
+                return Ok(());
+            }
+            reader.skip()
+        })
+    }
+
+    fn read_map(&mut self, reader: &mut Reader<'_>) -> Result<(), Error> {
+        // The shard of the line before is nearly always the shard of this line.
+        let mut last = 0;
+        let mut numbers = std::collections::HashMap::new();
+        reader.object(|reader, tensor, _| {
+            let at = reader.offset();
+            let shard = reader.string()?;
+            if self.shards.get(last).is_none_or(|known| *known != *shard) {
+                last = if let Some(&number) = numbers.get(&*shard) {
+                    number
+                } else {
+                    if let Some(why) = unsafe_path(&shard) {
+                        return Err(Error {
+                            message: format!("the shard name `{}` {why}", shorten(&shard)),
+                            at,
+                        });
+                    }
+                    if self.shards.len() == SHARDS_MAX {
+                        return reader.error(format!("more than {SHARDS_MAX} shards"));
+                    }
+                    let number = self.shards.len();
+                    self.shards.push(shard.clone().into_owned());
+                    numbers.insert(shard.into_owned(), number);
+                    number
+                };
+            }
+            let start = self.names.len();
+            self.names.push_str(&tensor);
+            self.entries.push(Entry {
+                start,
+                end: self.names.len(),
+                shard: u32::try_from(last).unwrap_or(u32::MAX),
+            });
+            Ok(())
+        })
+    }
+
+    fn sort(&mut self) {
+        let mut order: Vec<u32> = (0..).take(self.shards.len()).collect();
+        order.sort_by(|&a, &b| self.shards[a as usize].cmp(&self.shards[b as usize]));
+        let mut rank = vec![0; order.len()];
+        for (new, &old) in (0_u32..).zip(&order) {
+            rank[old as usize] = new;
+        }
+        self.shards.sort();
+        for entry in &mut self.entries {
+            entry.shard = rank[entry.shard as usize];
+        }
+        let names = std::mem::take(&mut self.names);
+        // Stable, so of equal names the last stays last.
+        self.entries
+            .sort_by(|a, b| names[a.start..a.end].cmp(&names[b.start..b.end]));
+        let mut kept: Vec<Entry> = Vec::with_capacity(self.entries.len());
+        for entry in self.entries.drain(..) {
+            match kept.last_mut() {
+                Some(last) if names[last.start..last.end] == names[entry.start..entry.end] => {
+                    if self.listed_twice.len() < 20 {
+                        self.listed_twice.push(names[entry.start..entry.end].into());
+                    }
+                    *last = entry;
+                }
+                _ => kept.push(entry),
+            }
+        }
+        self.entries = kept;
+        self.names = names;
+    }
+}
+
+/// Why a shard name must not be opened.
+fn unsafe_path(name: &str) -> Option<&'static str> {
+    let part_is_bad = |part: &str| part.is_empty() || part == "." || part == "..";
+    if name.contains(['\\', '\0']) || name.chars().any(char::is_control) {
+        Some("has characters that no file of a repository has")
+    } else if name.to_ascii_lowercase().contains("%2e") || name.to_ascii_lowercase().contains("%2f") {
+        Some("hides a path in percent signs")
+    } else if name.starts_with('/') || name.split('/').any(part_is_bad) {
+        Some("leads out of the repository")
+    } else {
+        None
+    }
+}
+
+fn shorten(name: &str) -> String {
+    name.chars().take(80).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Index, Defect> {
+        Index::parse(text.as_bytes(), "model.safetensors.index.json")
+    }
+
+    #[test]
+    fn shards_and_tensors_are_sorted_and_the_last_assignment_counts() {
+        let index = parse(
+            r#"{"metadata": {"total_size": 7}, "weight_map": {"b": "2.safetensors", "a": "1.safetensors", "b": "1.safetensors", "c": "2.safetensors"}}"#,
+        )
+        .unwrap();
+        assert_eq!(index.shards(), ["1.safetensors", "2.safetensors"]);
+        let tensors: Vec<_> = index.tensors().collect();
+        assert_eq!(
+            tensors,
+            [("a", "1.safetensors"), ("b", "1.safetensors"), ("c", "2.safetensors")]
+        );
+        assert_eq!(index.shard_of("c"), Some("2.safetensors"));
+        assert_eq!(index.shard_of("d"), None);
+        assert_eq!(index.listed_twice, ["b"]);
+        assert_eq!(index.total_size, Some(7));
+    }
+
+    #[test]
+    fn what_is_no_index() {
+        for (text, says) in [
+            ("[]", "an index is an object"),
+            ("{}", "needs a `weight_map`"),
+            (r#"{"weight_map": 1}"#, "an object was expected"),
+            (r#"{"weight_map": {"a": 1}}"#, "a string was expected"),
+            (r#"{"weight_map": {"a": "../../etc/passwd"}}"#, "leads out of the repository"),
+            (r#"{"weight_map": {"a": "/etc/passwd"}}"#, "leads out of the repository"),
+            (r#"{"weight_map": {"a": "..%2Fx"}}"#, "percent signs"),
+            (r#"{"weight_map": {"a": "a\\b"}}"#, "characters"),
+            (r#"{"weight_map": {"a": ""}}"#, "leads out of the repository"),
+        ] {
+            let defect = parse(text).unwrap_err();
+            assert!(defect.message.contains(says), "{text}: {}", defect.message);
+        }
+    }
+}
