@@ -39,6 +39,11 @@ impl<T> Fact<T> {
         matches!(self, Self::Absent)
     }
 
+    /// Whether it may well be there but was not looked at.
+    pub fn is_unread(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+
     /// The same fact about something computed from the value.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Fact<U> {
         match self {

@@ -7,5 +7,8 @@ pub mod fact;
 pub mod header;
 pub mod index;
 pub mod json;
+pub mod parameters;
+pub mod quantization;
 pub mod snapshot;
 pub mod wanted;
+pub mod weights;
