@@ -1,7 +1,10 @@
 //! What is known of a model repository: its files, the JSON in them, the headers of its weights,
 //! and the arithmetic over both. No I/O, no clock, no environment.
 
+pub mod adapter;
+pub mod checkpoint;
 pub mod config;
+pub mod config_defects;
 pub mod defaults;
 pub mod fact;
 pub mod header;

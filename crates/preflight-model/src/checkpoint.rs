@@ -1,0 +1,172 @@
+//! A [`Checkpoint`]: everything a snapshot says that does not depend on a transformers release.
+
+use crate::adapter::Adapter;
+use crate::config::Config;
+use crate::fact::{Defect, Fact};
+use crate::json::{Document, Place};
+use crate::parameters::{self, Parameters};
+use crate::quantization::{self, Quantization};
+use crate::snapshot::{File, Snapshot};
+use crate::weights::{self, Shard, Weights};
+
+/// The parsed repository.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checkpoint<'a> {
+    /// What it was read from.
+    pub snapshot: &'a Snapshot,
+    /// All files; empty where the listing is not known.
+    pub files: &'a [File],
+    /// `config.json`.
+    pub config: Fact<Config>,
+    /// `tokenizer_config.json`.
+    pub tokenizer_config: Fact<Document>,
+    /// `generation_config.json`.
+    pub generation_config: Fact<Document>,
+    /// The weights the loader opens; unavailable where the listing is.
+    pub weights: Fact<Weights>,
+    /// How they are quantised.
+    pub quantization: Option<Quantization>,
+    /// How many parameters they hold.
+    pub parameters: Parameters,
+    /// `adapter_config.json`, where it is PEFT's.
+    pub adapter: Fact<Adapter>,
+    /// The weights of the adapter, where this is one.
+    pub adapter_weights: Option<Shard>,
+}
+
+/// Whether a repository is a model or an adapter of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A whole model.
+    Model,
+    /// An adapter (LoRA and the like) of another model.
+    Adapter,
+}
+
+impl Kind {
+    /// The word of the report.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Adapter => "adapter",
+        }
+    }
+}
+
+impl<'a> Checkpoint<'a> {
+    /// Parses what a snapshot holds.
+    pub fn read(snapshot: &'a Snapshot) -> Self {
+        let files = snapshot.files.known().map_or(&[][..], Vec::as_slice);
+        let config = object(snapshot, "config.json").and_then(|document| {
+            let place = document.root().place();
+            let found = document.root().describe();
+            Config::new(document).map_or_else(
+                || {
+                    let message = format!("config.json must hold an object, it holds {found}");
+                    Fact::Malformed(Defect::at("config.json", place, message))
+                },
+                Fact::Known,
+            )
+        });
+        let hf_quant_config = object(snapshot, "hf_quant_config.json");
+        let quantize_config = object(snapshot, "quantize_config.json");
+        let quantization = quantization::find(
+            config.known(),
+            quantize_config.known(),
+            hf_quant_config.known(),
+        );
+        let weights = snapshot
+            .files
+            .as_ref()
+            .map(|_| weights::weights(snapshot, files, config.known()));
+        let parameters = weights.known().map_or_else(Parameters::default, |weights| {
+            parameters::count(weights, config.known(), quantization.as_ref())
+        });
+        let adapter = object(snapshot, "adapter_config.json").and_then(|document| {
+            Adapter::read(&document).map_or(Fact::Absent, Fact::Known)
+        });
+        let adapter_weights = adapter.known().map(|_| weights::adapter_weights(snapshot));
+        Self {
+            snapshot,
+            files,
+            tokenizer_config: object(snapshot, "tokenizer_config.json"),
+            generation_config: object(snapshot, "generation_config.json"),
+            config,
+            weights,
+            quantization,
+            parameters,
+            adapter,
+            adapter_weights,
+        }
+    }
+
+    /// A repository with an adapter's files and no model weights of its own is an adapter.
+    pub fn kind(&self) -> Kind {
+        let has_weights = self
+            .weights
+            .known()
+            .is_some_and(|weights| !weights.shards.is_empty());
+        let is_adapter = self.adapter.known().is_some() || self.adapter.is_unread() && self.config.is_absent();
+        if is_adapter && !has_weights {
+            Kind::Adapter
+        } else {
+            Kind::Model
+        }
+    }
+
+    /// Whether the repository has a file at `path`; `None` where the listing is not known.
+    pub fn has_file(&self, path: &str) -> Option<bool> {
+        self.snapshot.files.known()?;
+        Some(self.snapshot.file(path).is_some())
+    }
+
+    /// The first of `paths` that the repository has.
+    pub fn first_file(&self, paths: &[&'static str]) -> Option<&'static str> {
+        paths
+            .iter()
+            .copied()
+            .find(|path| self.snapshot.file(path).is_some())
+    }
+
+    /// The class that `tokenizer_config.json` names.
+    pub fn tokenizer_class(&self) -> Option<&str> {
+        let root = self.tokenizer_config.known()?.root();
+        root.get("tokenizer_class")?.as_str()
+    }
+
+    /// Whether the repository has a chat template, and where; `Unavailable` where the file that would
+    /// say so could not be read.
+    pub fn chat_template(&self) -> Fact<&'static str> {
+        const FILES: [&str; 2] = ["chat_template.jinja", "chat_template.json"];
+        if let Some(path) = self.first_file(&FILES) {
+            return Fact::Known(path);
+        }
+        self.tokenizer_config.as_ref().and_then(|document| {
+            match document.root().get_set("chat_template") {
+                Some(_) => Fact::Known("tokenizer_config.json"),
+                None => Fact::Absent,
+            }
+        })
+    }
+}
+
+/// A small JSON file that must hold an object; config.json's own shape is checked by its reader.
+fn object(snapshot: &Snapshot, path: &str) -> Fact<Document> {
+    weights::content(snapshot, path).and_then(|text| match Document::parse(text) {
+        Ok(document) if document.root().is_object() || path == "config.json" => Fact::Known(document),
+        Ok(document) => {
+            let found = document.root().describe();
+            Fact::Malformed(Defect::at(
+                path,
+                document.root().place(),
+                format!("{path} must hold an object, it holds {found}"),
+            ))
+        }
+        Err(error) => Fact::Malformed(Defect::at(
+            path,
+            Place::of_offset(text, error.at, ""),
+            format!("{path} is not valid JSON: {}", error.message),
+        )),
+    })
+}
+
