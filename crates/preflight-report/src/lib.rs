@@ -1,1 +1,12 @@
-//! preflight-report
+//! The report as people and pipelines read it: one file per format, each with one function that
+//! writes a finished [`Report`](preflight_rules::report::Report). Nothing is selected, ordered or
+//! judged here.
+
+mod escape;
+pub mod json;
+pub mod lists;
+pub mod page;
+pub mod schema;
+pub mod table;
+mod text;
+mod units;

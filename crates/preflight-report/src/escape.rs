@@ -1,0 +1,120 @@
+//! Text from a model repository, made safe to show. A repository may hold names and messages that
+//! move the cursor, recolour the screen, reverse the reading direction or are simply endless.
+
+use std::fmt::Write as _;
+
+/// `text` for a terminal: whatever is not plainly visible as `\n`, `\t`, `\r` or `\u{..}`, and no
+/// more than `chars_max` characters, followed by `…` where something was cut.
+pub(crate) fn for_terminal(text: &str, chars_max: usize) -> String {
+    let mut shown = String::with_capacity(text.len().min(chars_max));
+    let mut room = chars_max;
+    for c in text.chars() {
+        let mut piece = String::new();
+        match c {
+            '\n' => piece.push_str("\\n"),
+            '\t' => piece.push_str("\\t"),
+            '\r' => piece.push_str("\\r"),
+            c if is_deceptive(c) => piece.extend(c.escape_unicode()),
+            c => piece.push(c),
+        }
+        // ASCII where it is more than one character long, so its bytes are its characters.
+        let length = if piece.is_ascii() { piece.len() } else { 1 };
+        if length > room {
+            shown.push('…');
+            break;
+        }
+        room -= length;
+        shown.push_str(&piece);
+    }
+    shown
+}
+
+/// A finished JSON text with every deceptive character written as `\uXXXX`. The same JSON to a
+/// parser; harmless to a terminal. Outside its strings JSON is ASCII, so replacing is enough.
+pub(crate) fn in_json(json: &str) -> String {
+    let mut safe = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c == '\n' || !is_deceptive(c) {
+            safe.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            // Writing to a string cannot fail.
+            let _ = write!(safe, "\\u{unit:04x}");
+        }
+    }
+    safe
+}
+
+/// Whether a character is a control, or changes how the text around it looks without being seen.
+pub(crate) fn is_deceptive(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}' // soft hyphen
+            | '\u{61c}' // Arabic letter mark
+            | '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' // Hangul fillers: invisible letters
+            | '\u{17b4}' | '\u{17b5}' // invisible Khmer vowels
+            | '\u{180b}'..='\u{180f}' // Mongolian selectors and vowel separator
+            | '\u{200b}'..='\u{200f}' // zero width, direction marks
+            | '\u{2028}'..='\u{202e}' // line and paragraph separators, bidi embeddings and overrides
+            | '\u{2060}'..='\u{206f}' // word joiner, invisible operators, bidi isolates, deprecated
+            | '\u{feff}' // byte order mark
+            | '\u{fff9}'..='\u{fffb}' // interlinear annotations
+            | '\u{1d173}'..='\u{1d17a}' // musical formatting
+            | '\u{e0000}'..='\u{e0fff}' // tags and variation selectors: text hidden in text
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_moves_the_cursor_is_shown() {
+        assert_eq!(for_terminal("a\x1b[31mred", 100), "a\\u{1b}[31mred");
+        assert_eq!(for_terminal("a\nb\tc\rd\0", 100), "a\\nb\\tc\\rd\\u{0}");
+        assert_eq!(for_terminal("\u{9b}2J\u{7f}", 100), "\\u{9b}2J\\u{7f}");
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_shown() {
+        assert_eq!(for_terminal("ab\u{202e}cd", 100), "ab\\u{202e}cd");
+        assert_eq!(for_terminal("a\u{2066}b\u{2069}", 100), "a\\u{2066}b\\u{2069}");
+        assert_eq!(for_terminal("zero\u{200b}width\u{feff}", 100), "zero\\u{200b}width\\u{feff}");
+        assert_eq!(for_terminal("tag\u{e0041}", 100), "tag\\u{e0041}");
+    }
+
+    #[test]
+    fn every_language_stays_as_it_is() {
+        let text = "Qwen/通义千问 — Ünïcode ❤️ 🤗 हिन्दी עברית";
+        assert_eq!(for_terminal(text, 100), text);
+    }
+
+    #[test]
+    fn nothing_deceptive_comes_through() {
+        for c in '\0'..=char::MAX {
+            let shown = for_terminal(&c.to_string(), 100);
+            assert!(!shown.chars().any(is_deceptive), "{c:?}");
+        }
+    }
+
+    #[test]
+    fn long_text_is_cut_between_characters_and_never_inside_an_escape() {
+        assert_eq!(for_terminal("abcdef", 6), "abcdef");
+        assert_eq!(for_terminal("abcdefg", 6), "abcdef…");
+        assert_eq!(for_terminal("ab\x1bcd", 6), "ab…");
+        assert_eq!(for_terminal("日本語日本語", 3), "日本語…");
+        assert_eq!(for_terminal(&"e\u{301}".repeat(1000), 10).chars().count(), 11);
+    }
+
+    #[test]
+    fn json_keeps_its_meaning() {
+        let text = "esc \x1b rtl \u{202e} tag \u{e0041} c1 \u{9b} del \u{7f} 日本 \"quoted\"\n";
+        let json = serde_json::to_string_pretty(&[text]).unwrap();
+        let safe = in_json(&json);
+        assert!(!safe.chars().any(|c| c != '\n' && is_deceptive(c)));
+        let parsed: Vec<String> = serde_json::from_str(&safe).unwrap();
+        assert_eq!(parsed, [text]);
+    }
+}

@@ -1,0 +1,162 @@
+//! What each format looks like. `UPDATE_GOLDEN=1 cargo test -p preflight-report` writes the files
+//! anew; the difference is reviewed like code.
+
+use std::path::PathBuf;
+
+use preflight_report::table::TableOptions;
+use preflight_report::{json, lists, page, table};
+use preflight_rules::report::Report;
+use unicode_width::UnicodeWidthStr;
+
+use crate::sample;
+
+const PLAIN: TableOptions = TableOptions {
+    width: 80,
+    colour: false,
+    verbose: false,
+};
+
+#[test]
+fn table() {
+    for (name, report) in [
+        ("good", sample::good()),
+        ("hostile", sample::hostile()),
+        ("adapter", sample::adapter()),
+        ("several", sample::several()),
+    ] {
+        for width in [80, 120] {
+            let text = drawn(&report, TableOptions { width, ..PLAIN });
+            assert_is_safe(&text);
+            assert_fits(&text, usize::from(width));
+            assert_is_golden(&format!("{name}-{width}.txt"), &text);
+        }
+    }
+}
+
+#[test]
+fn verbose_table() {
+    let options = TableOptions { verbose: true, ..PLAIN };
+    let text = drawn(&sample::hostile(), options);
+    assert_is_safe(&text);
+    assert_fits(&text, 80);
+    assert_is_golden("hostile-verbose-80.txt", &text);
+}
+
+#[test]
+fn a_good_model_fits_on_a_screen_and_ends_with_the_command() {
+    let report = sample::good();
+    let text = drawn(&report, PLAIN);
+    assert!(text.lines().count() <= 38, "{} lines", text.lines().count());
+    let (_, command) = report.models[0].next.last().unwrap();
+    assert_eq!(text.lines().last(), Some(command.as_str()));
+}
+
+#[test]
+fn any_width_is_drawn() {
+    for width in [0, 1, 29, 40, u16::MAX] {
+        let text = drawn(&sample::several(), TableOptions { width, ..PLAIN });
+        assert_is_safe(&text);
+        assert!(text.contains("FAIL"), "{width}");
+    }
+}
+
+#[test]
+fn colour_changes_nothing_but_the_verdict_words() {
+    let report = sample::several();
+    let coloured = drawn(&report, TableOptions { colour: true, ..PLAIN });
+    assert!(coloured.contains("\x1b[1;32mPASS\x1b[0m"));
+    assert!(coloured.contains("\x1b[1;33mUNDECIDED\x1b[0m"));
+    assert!(coloured.contains("\x1b[1;31mFAIL\x1b[0m"));
+    let mut plain = coloured;
+    for code in ["\x1b[1;31m", "\x1b[1;32m", "\x1b[1;33m", "\x1b[0m"] {
+        plain = plain.replace(code, "");
+    }
+    assert_eq!(plain, drawn(&report, PLAIN));
+}
+
+#[test]
+fn json() {
+    for (name, report) in [("good", sample::good()), ("hostile", sample::hostile()), ("adapter", sample::adapter())] {
+        let mut out = vec![];
+        json::write(&report, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert_is_safe(&text);
+        assert_is_golden(&format!("{name}.json"), &text);
+    }
+}
+
+#[test]
+fn list() {
+    let rows = [
+        ["togethercomputer/llama-2-7b-chat", "4096", "same architecture, smaller context than the checkpoint's, so pass `--max-seq-length 4096`"],
+        ["Qwen/通义千问-7B", "-", "another \x1b[31marchitecture\nthan the checkpoint's"],
+        ["meta-llama/Meta-Llama-3.1-8B-Instruct-Reference", "131072", ""],
+    ];
+    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.map(String::from).to_vec()).collect();
+    let text = lists::list(&["base model", "context", "remarks"], &rows, 100);
+    assert_is_safe(&text);
+    assert_fits(&text, 100);
+    assert_is_golden("list-100.txt", &text);
+    assert_eq!(lists::list(&["id", "summary"], &[], 80), "id  summary\n");
+}
+
+#[test]
+fn page() {
+    let markdown = "\
+# shard-missing
+
+## What it checks
+
+Every shard that `model.safetensors.index.json` names is in the repository, under exactly that
+name. See <https://huggingface.co/docs/safetensors/index>.
+
+- first, an item that is long enough to be continued on a line that is indented like its first one
+- second
+10. `hf upload org/name . --include '*.safetensors' --commit-message 'add the missing shards'`
+
+```repo
+//- config.json
+{\"model_type\": \"llama\",     \"a very long line of JSON that is not wrapped because it is code\": true}
+# not a heading
+```
+Prose after code.
+";
+    let text = page::plain(markdown, 60);
+    assert_is_safe(&text);
+    assert_is_golden("page-60.txt", &text);
+}
+
+fn drawn(report: &Report, options: TableOptions) -> String {
+    let mut out = vec![];
+    table::write(report, options, &mut out).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// No character that a terminal acts upon, or that hides or reverses what stands around it.
+fn assert_is_safe(text: &str) {
+    let fools = |c: &char| {
+        (c.is_control() && *c != '\n')
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+    };
+    assert_eq!(text.chars().find(fools), None, "{text:?}");
+}
+
+/// No line is wider than asked, but for what is never broken: a command, a path.
+fn assert_fits(text: &str, width: usize) {
+    for line in text.lines() {
+        let copied = line.trim_start();
+        let is_whole = !copied.contains(' ')
+            || ["together ", "at ", "`hf "].iter().any(|start| copied.starts_with(start));
+        assert!(line.width() <= width || is_whole, "{} columns: {line}", line.width());
+        assert_eq!(line, line.trim_end(), "no line ends with a space");
+    }
+}
+
+fn assert_is_golden(name: &str, actual: &str) {
+    let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests", "golden", name].iter().collect();
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, actual).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(expected == actual, "{} differs; is now:\n{actual}", path.display());
+}
