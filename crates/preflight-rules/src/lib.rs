@@ -1,3 +1,6 @@
 //! The platform's rules: policy and catalogs as data, one function a rule, the verdict.
 
+pub mod base_models;
+pub mod catalog;
 pub mod report;
+pub mod suggest;

@@ -1,0 +1,340 @@
+use super::*;
+
+/// `HuggingFaceTB/SmolLM2-1.7B-Instruct`, the platform's own example.
+const SMOLLM2: ModelShape = ModelShape {
+    model_type: Some("llama"),
+    class: Some("LlamaForCausalLM"),
+    parameters: Some(1_711_376_384),
+    parameters_at_least: None,
+    parameters_at_most: None,
+    context_length: Some(8192),
+    is_multimodal: false,
+};
+
+fn catalog(id: &str) -> &'static Catalog {
+    Catalog::load(id).unwrap()
+}
+
+fn base(name: &str) -> &'static BaseModel {
+    let mut catalogs = Catalog::shipped().iter();
+    catalogs.find_map(|catalog| catalog.get(name)).unwrap()
+}
+
+fn names(ranked: &[BaseModelMatch]) -> Vec<&str> {
+    ranked.iter().map(|row| row.name.as_str()).collect()
+}
+
+fn place(ranked: &[BaseModelMatch], name: &str) -> usize {
+    ranked.iter().position(|row| row.name == name).unwrap()
+}
+
+fn texts(judged: &Judgement) -> Vec<&str> {
+    judged
+        .reasons
+        .iter()
+        .map(|reason| reason.text.as_str())
+        .collect()
+}
+
+fn code_llama() -> Vec<[String; 2]> {
+    vec![["code_llama".into(), "llama".into()]]
+}
+
+#[test]
+fn the_platforms_example_comes_first() {
+    let ranked = rank(&SMOLLM2, catalog("together-2025"), &Options::default());
+    assert_eq!(ranked.len(), 93);
+    assert_eq!(ranked[0].name, "togethercomputer/llama-2-7b-chat");
+    assert!(ranked[0].compatible);
+    assert_eq!(
+        ranked[0].reasons,
+        [
+            "7B parameters, 4.1 times the checkpoint's 1.7B",
+            "same architecture, `llama`",
+            "trains with up to 4096 tokens a sequence, within the checkpoint's 8192",
+        ]
+    );
+}
+
+#[test]
+fn the_smaller_sibling_of_the_example_gets_the_same_base() {
+    let smallest = ModelShape {
+        parameters: Some(134_515_008),
+        ..SMOLLM2
+    };
+    let ranked = rank(&smallest, catalog("together-2025"), &Options::default());
+    assert_eq!(ranked[0].name, "togethercomputer/llama-2-7b-chat");
+    assert_eq!(
+        ranked[0].reasons[0],
+        "7B parameters, 52 times the checkpoint's 135M"
+    );
+}
+
+#[test]
+fn a_longer_base_is_compatible_but_ranks_lower_and_says_what_to_pass() {
+    let name = "meta-llama/Llama-3.2-1B-Instruct";
+    let ranked = rank(&SMOLLM2, catalog("together-2025"), &Options::default());
+    let row = &ranked[place(&ranked, name)];
+    assert!(row.compatible);
+    assert_eq!(
+        row.reasons[0],
+        "trains with up to 131072 tokens a sequence, the checkpoint takes 8192: pass a `max_seq_length` of at most 8192"
+    );
+    for shorter in [
+        "meta-llama/Meta-Llama-3-8B-Instruct",
+        "meta-llama/Meta-Llama-3-70B-Instruct",
+    ] {
+        assert!(place(&ranked, shorter) < place(&ranked, name), "{shorter}");
+    }
+    assert!(place(&ranked, name) < place(&ranked, "Qwen/Qwen3-1.7B"));
+}
+
+#[test]
+fn where_every_base_is_too_long_the_nearest_size_comes_first() {
+    let ranked = rank(&SMOLLM2, catalog("together-2026"), &Options::default());
+    let proposed = propose(&SMOLLM2, catalog("together-2026"), &Options::default());
+    assert_eq!(
+        names(&proposed),
+        [
+            "meta-llama/Meta-Llama-3.1-8B-Instruct-Reference",
+            "meta-llama/Llama-3.3-70B-Instruct-Reference",
+        ]
+    );
+    assert_eq!(proposed[..], ranked[..2]);
+    assert!(
+        ranked[0].reasons[0].contains("4.7 times"),
+        "{:?}",
+        ranked[0].reasons
+    );
+}
+
+#[test]
+fn another_architecture_disqualifies_and_nothing_else_is_said() {
+    let qwen25 = ModelShape {
+        model_type: Some("qwen2"),
+        class: Some("Qwen2ForCausalLM"),
+        parameters: Some(7_615_616_512),
+        context_length: Some(32768),
+        ..ModelShape::default()
+    };
+    let judged = judge(base("Qwen/Qwen3-4B"), &qwen25, &Options::default());
+    assert_eq!(judged.architecture, Architecture::Different);
+    assert!(!judged.compatible);
+    assert_eq!(
+        texts(&judged),
+        ["architecture `qwen3`, the checkpoint's is `qwen2`"]
+    );
+
+    let mixtral = ModelShape {
+        model_type: Some("mixtral"),
+        parameters: Some(46_702_792_704),
+        context_length: Some(32768),
+        ..ModelShape::default()
+    };
+    let on_mistral = judge(
+        base("mistralai/Mistral-7B-v0.1"),
+        &mixtral,
+        &Options::default(),
+    );
+    assert!(!on_mistral.compatible);
+    let gemma = ModelShape {
+        model_type: Some("gemma"),
+        ..ModelShape::default()
+    };
+    assert!(!judge(base("google/gemma-3-4b-it"), &gemma, &Options::default()).compatible);
+}
+
+#[test]
+fn code_llama_counts_as_llama_where_the_policy_says_so() {
+    let shape = ModelShape {
+        model_type: Some("code_llama"),
+        ..SMOLLM2
+    };
+    let llama = base("togethercomputer/llama-2-7b-chat");
+    assert!(!judge(llama, &shape, &Options::default()).compatible);
+    let pairs = code_llama();
+    let options = Options {
+        same_architecture: &pairs,
+        ..Options::default()
+    };
+    let judged = judge(llama, &shape, &options);
+    assert_eq!(judged.architecture, Architecture::Same);
+    assert!(texts(&judged).contains(&"`code_llama` counts as `llama`"));
+}
+
+#[test]
+fn the_text_part_of_a_multimodal_base_matches_with_a_warning() {
+    let text = ModelShape {
+        model_type: Some("gemma3_text"),
+        parameters: Some(999_885_952),
+        context_length: Some(32768),
+        ..ModelShape::default()
+    };
+    let judged = judge(base("google/gemma-3-4b-it"), &text, &Options::default());
+    assert!(judged.compatible);
+    assert_eq!(judged.architecture, Architecture::TextPart);
+    assert_eq!(judged.reasons[0].weight, Weight::Warns);
+    let ranked = rank(&text, catalog("together-2025"), &Options::default());
+    assert_eq!(
+        names(&ranked)[..2],
+        ["google/gemma-3-1b-it", "google/gemma-3-1b-pt"]
+    );
+}
+
+#[test]
+fn a_base_of_unknown_structure_never_disqualifies() {
+    let judged = judge(base("moonshotai/Kimi-K2.6"), &SMOLLM2, &Options::default());
+    assert_eq!(judged.architecture, Architecture::NotCompared);
+    assert!(judged.compatible);
+    let t5 = ModelShape {
+        model_type: Some("t5"),
+        ..ModelShape::default()
+    };
+    assert!(rank(&t5, catalog("together-2026"), &Options::default())[0].compatible);
+    assert!(propose(&t5, catalog("together-2026"), &Options::default()).is_empty());
+    let unknown = ModelShape::default();
+    let judged = judge(base("Qwen/Qwen3-4B"), &unknown, &Options::default());
+    assert_eq!(judged.architecture, Architecture::NotCompared);
+    assert_eq!(
+        texts(&judged),
+        [
+            "the checkpoint's architecture is not known, so it was not compared",
+            "4B; the checkpoint's size is not known",
+            "trains with up to 32768 tokens a sequence; the checkpoint's context length is not known",
+        ]
+    );
+}
+
+#[test]
+fn the_class_speaks_where_the_type_is_missing() {
+    let by_class = |class| ModelShape {
+        class: Some(class),
+        ..ModelShape::default()
+    };
+    let qwen3 = base("Qwen/Qwen3-4B");
+    let same = judge(qwen3, &by_class("Qwen3ForCausalLM"), &Options::default());
+    assert_eq!(same.architecture, Architecture::Same);
+    let other = judge(qwen3, &by_class("Qwen2ForCausalLM"), &Options::default());
+    assert_eq!(other.architecture, Architecture::Different);
+}
+
+#[test]
+fn full_fine_tuning_needs_a_base_that_does_it_only_when_asked() {
+    let lora_only = base("meta-llama/Meta-Llama-3.1-8B-131k-Instruct-Reference");
+    let open = judge(lora_only, &SMOLLM2, &Options::default());
+    assert!(open.compatible);
+    assert!(texts(&open).contains(&"trained with LoRA only"));
+    let full = Options {
+        training_type: Some(TrainingType::Full),
+        ..Options::default()
+    };
+    let asked = judge(lora_only, &SMOLLM2, &full);
+    assert!(!asked.compatible);
+    assert_eq!(
+        texts(&asked)[0],
+        "trained with LoRA only, and full fine-tuning was asked for"
+    );
+    assert!(judge(base("togethercomputer/llama-2-7b-chat"), &SMOLLM2, &full).compatible);
+}
+
+#[test]
+fn preference_training_has_its_own_lengths() {
+    let shape = ModelShape {
+        model_type: Some("qwen3"),
+        parameters: Some(8_190_735_360),
+        context_length: Some(32768),
+        ..ModelShape::default()
+    };
+    let dpo = Options {
+        method: TrainingMethod::Dpo,
+        ..Options::default()
+    };
+    // 32768 tokens for SFT, 40960 for DPO, as printed.
+    assert_eq!(
+        rank(&shape, catalog("together-2025"), &Options::default())[0].name,
+        "Qwen/Qwen3-8B"
+    );
+    let ranked = rank(&shape, catalog("together-2025"), &dpo);
+    assert_eq!(ranked[0].name, "Qwen/Qwen3-8B-Base");
+}
+
+#[test]
+fn image_variants_come_last_for_text_models_only() {
+    let text = ModelShape {
+        model_type: Some("gemma4_text"),
+        parameters: Some(31_000_000_000),
+        context_length: Some(262_144),
+        ..ModelShape::default()
+    };
+    let ranked = rank(&text, catalog("together-2026"), &Options::default());
+    let (plain, vlm) = ("google/gemma-4-31B-it", "google/gemma-4-31B-it-VLM");
+    assert_eq!(ranked[0].name, plain);
+    assert!(place(&ranked, "google/gemma-4-26B-A4B-it") < place(&ranked, vlm));
+    assert!(
+        !judge(
+            base(vlm),
+            &ModelShape {
+                is_multimodal: true,
+                ..text
+            },
+            &Options::default()
+        )
+        .reasons
+        .iter()
+        .any(|reason| reason.text.contains("images"))
+    );
+}
+
+#[test]
+fn bounds_are_enough_to_rank_by_size() {
+    let between = |least, most| ModelShape {
+        parameters: None,
+        parameters_at_least: least,
+        parameters_at_most: most,
+        ..SMOLLM2
+    };
+    let seven = base("togethercomputer/llama-2-7b-chat");
+    let distance = |shape: &ModelShape| {
+        let distance = size_distance(seven, shape)?;
+        Some((distance.larger, distance.smaller))
+    };
+    const B: u64 = 1_000_000_000;
+    assert_eq!(
+        distance(&between(Some(6 * B), Some(8 * B))),
+        Some((7 * u128::from(B), 7 * B))
+    );
+    assert_eq!(
+        distance(&between(Some(14 * B), None)),
+        Some((14 * u128::from(B), 7 * B))
+    );
+    assert_eq!(
+        distance(&between(None, Some(B))),
+        Some((7 * u128::from(B), B))
+    );
+    assert_eq!(distance(&between(None, None)), None);
+    // Hostile figures neither divide by zero nor overflow.
+    assert!(distance(&between(Some(0), Some(0))).is_some());
+    let huge = judge(
+        seven,
+        &between(Some(u64::MAX), Some(0)),
+        &Options::default(),
+    );
+    assert!(huge.compatible);
+}
+
+#[test]
+fn sizes_read_as_people_say_them() {
+    for (count, text) in [
+        (134_515_008, "135M"),
+        (999_885_952, "1B"),
+        (1_711_376_384, "1.7B"),
+        (7_000_000_000, "7B"),
+        (70_553_706_496, "70.6B"),
+        (671_026_404_352, "671B"),
+        (999_950_000_000, "1000B"),
+        (0, "0M"),
+        (u64::MAX, "18446744074B"),
+    ] {
+        assert_eq!(billions(count), text);
+    }
+}
