@@ -2,14 +2,17 @@
 //! and the arithmetic over both. No I/O, no clock, no environment.
 
 pub mod adapter;
+pub mod cache;
 pub mod checkpoint;
 pub mod config;
 pub mod config_defects;
+pub mod context;
 pub mod defaults;
 pub mod fact;
 pub mod header;
 pub mod index;
 pub mod json;
+pub mod memory;
 pub mod parameters;
 pub mod quantization;
 pub mod snapshot;
