@@ -40,23 +40,28 @@ CLASS_ATTRIBUTES = (
 
 def main():
     class_attributes.use(Path(transformers.__file__).parent)
-    wanted = [*MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, *MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES]
+    known = {*MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, *MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES}
+    wanted = {model_type: CONFIG_MAPPING[model_type] for model_type in sorted(known)}
     rows = {}
     while wanted:
-        model_type = wanted.pop()
-        if model_type not in rows:
-            rows[model_type] = row(model_type)
-            wanted += [part for part in rows[model_type].get("sub_configs", {}).values() if part in CONFIG_MAPPING]
+        name, config_class = wanted.popitem()
+        parts = sub_configs(config_class)
+        rows[name] = row(name, config_class, parts)
+        wanted |= {name_of(part): part for part in parts.values() if name_of(part) not in rows}
     json.dump({"release": transformers.__version__, "model_types": dict(sorted(rows.items()))}, sys.stdout)
 
 
-def row(model_type):
-    config_class = CONFIG_MAPPING[model_type]
+def name_of(config_class):
+    """Its model type; a few classes that exist only inside another (DbrxAttentionConfig) have none."""
+    return config_class.model_type or config_class.__name__
+
+
+def row(model_type, config_class, parts):
     plain = build(config_class)
     out = {
         "config_class": config_class.__name__,
         "attribute_map": dict(sorted(config_class.attribute_map.items())),
-        "sub_configs": sub_configs(config_class, plain),
+        "sub_configs": {key: name_of(part) for key, part in parts.items()},
         "defaults": defaults(plain) if plain else {},
         "derived": derived(config_class, plain) if plain else [],
     }
@@ -91,19 +96,19 @@ def defaults(config):
     return {name: value for name, value in sorted(settings(config).items()) if is_small(value)}
 
 
-def sub_configs(config_class, plain):
-    """Key of each nested config to the model type, or else the class, that it has by default."""
+def sub_configs(config_class):
+    """Key of each nested config to the class that it has where the file names none."""
     out = {}
     for key, declared in sorted(config_class.sub_configs.items()):
         # What an object that names no type becomes; failing that, what is there by default.
-        for config in (build(config_class, **{key: {}}), plain):
+        for config in (build(config_class, **{key: {}}), build(config_class)):
             part = getattr(config, key, None)
             if isinstance(part, PretrainedConfig):
-                out[key] = part.model_type or type(part).__name__
+                out[key] = type(part)
                 break
         else:
             if issubclass(declared, PretrainedConfig):  # AutoConfig says only that it must be given
-                out[key] = declared.model_type or declared.__name__
+                out[key] = declared
     return out
 
 
