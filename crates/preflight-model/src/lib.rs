@@ -15,6 +15,7 @@ pub mod json;
 pub mod memory;
 pub mod parameters;
 pub mod quantization;
+pub mod release;
 pub mod snapshot;
 pub mod wanted;
 pub mod weights;
