@@ -103,17 +103,6 @@ pub fn overhead_bytes(activation: Activation, gpus: u64) -> u64 {
     activation.bytes() + outside
 }
 
-/// Bytes of weights as the engine holds them: as stored, except that 32-bit tensors of a model that
-/// is not quantised become 16 bit. Of a quantised model the 32-bit tensors are scales and stay.
-/// Source: `_get_and_verify_dtype` in
-/// <https://github.com/vllm-project/vllm/blob/v0.11.0/vllm/config/model.py>
-pub fn loaded_bytes(stored: u64, of_them_in_32_bit: u64, is_quantized: bool) -> u64 {
-    if is_quantized {
-        return stored;
-    }
-    stored.saturating_sub(of_them_in_32_bit.min(stored) / 2)
-}
-
 /// What the engine may use of a GPU with this much memory.
 #[expect(
     clippy::cast_precision_loss,
@@ -141,21 +130,39 @@ pub enum Split {
     Unknown,
 }
 
-/// Bytes of weights, known exactly or within bounds.
+/// Bytes of all weights as the engine holds them, known exactly or within bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WeightBytes {
     /// They are at least this much.
     pub at_least: u64,
     /// They are at most this much; `None` where nothing bounds them.
     pub at_most: Option<u64>,
+    /// Whether 32-bit weights are held in 16 bit.
+    pub is_converted: bool,
 }
 
 impl WeightBytes {
-    /// A known number.
+    /// A known number of bytes, held as stored.
     pub fn exactly(bytes: u64) -> Self {
         Self {
             at_least: bytes,
             at_most: Some(bytes),
+            is_converted: false,
+        }
+    }
+
+    /// Of `stored` bytes in files, `in_32_bit` are tensors of 32 bits: those of a model that is not
+    /// quantised become 16 bit. Of a quantised model they are scales and stay.
+    /// Source: `--dtype auto` in <https://docs.vllm.ai/en/stable/configuration/engine_args/>
+    pub fn loaded(stored: u64, in_32_bit: u64, is_quantized: bool) -> Self {
+        let saved = if is_quantized {
+            0
+        } else {
+            in_32_bit.min(stored) / 2
+        };
+        Self {
+            is_converted: saved > 0,
+            ..Self::exactly(stored - saved)
         }
     }
 }
@@ -356,10 +363,15 @@ mod tests {
 
     #[test]
     fn weights_of_32_bit_become_16_bit_unless_they_are_scales() {
-        assert_eq!(loaded_bytes(100, 100, false), 50);
-        assert_eq!(loaded_bytes(100, 4, false), 98);
-        assert_eq!(loaded_bytes(100, 4, true), 100);
-        assert_eq!(loaded_bytes(100, u64::MAX, false), 50);
+        let loaded = |in_32_bit, is_quantized| WeightBytes::loaded(100, in_32_bit, is_quantized);
+        assert_eq!(loaded(0, false), WeightBytes::exactly(100));
+        assert_eq!(
+            (loaded(100, false).at_least, loaded(100, false).is_converted),
+            (50, true)
+        );
+        assert_eq!(loaded(4, false).at_most, Some(98));
+        assert_eq!(loaded(4, true), WeightBytes::exactly(100));
+        assert_eq!(loaded(u64::MAX, false).at_least, 50);
     }
 
     #[test]

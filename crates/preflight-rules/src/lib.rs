@@ -2,5 +2,8 @@
 
 pub mod base_models;
 pub mod catalog;
+pub mod fit;
+pub mod hardware;
+pub mod policy;
 pub mod report;
 pub mod suggest;

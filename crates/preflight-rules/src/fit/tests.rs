@@ -1,0 +1,304 @@
+use preflight_model::config::Config;
+use preflight_model::json::Document;
+use preflight_model::memory::{GIB, WeightBytes};
+
+use super::*;
+use crate::hardware::Hardware;
+
+fn model(config: &str, weights: WeightBytes) -> Footprint {
+    let config = Config::new(Document::parse(config.as_bytes()).unwrap()).unwrap();
+    Footprint::new(&config, weights)
+}
+
+fn hardware() -> Vec<HardwareOption> {
+    Hardware::built_in().options("together-2025-11")
+}
+
+fn verdict(fit: &Fit, id: &str) -> FitVerdict {
+    let option = fit.options.iter().find(|option| option.hardware == id);
+    option.unwrap_or_else(|| panic!("no `{id}`")).verdict
+}
+
+const LLAMA_405B: &str = r#"{"model_type": "llama", "hidden_size": 16384, "num_hidden_layers": 126,
+    "num_attention_heads": 128, "num_key_value_heads": 8, "max_position_embeddings": 131072}"#;
+const DEEPSEEK_V3: &str = r#"{"model_type": "deepseek_v3", "max_position_embeddings": 163840}"#;
+const SMOLLM2: &str = r#"{"model_type": "llama", "hidden_size": 2048, "num_hidden_layers": 24,
+    "num_attention_heads": 32, "num_key_value_heads": 32, "max_position_embeddings": 8192}"#;
+const UNKNOWN_CACHE: &str = r#"{"model_type": "unheard-of", "num_attention_heads": 64}"#;
+
+/// The verdict again, from nothing but what a reader of the report sees.
+fn verdict_as_shown(option: &FitOption, context: u64) -> FitVerdict {
+    let usable = option.usable_bytes_per_gpu;
+    let (Some(weights), Some(overhead)) =
+        (option.weights_bytes_per_gpu, option.overhead_bytes_per_gpu)
+    else {
+        assert_eq!(option.needed_bytes_per_gpu, None);
+        // `cannot-split` says itself why there are no numbers.
+        return match option.verdict {
+            FitVerdict::CannotSplit => FitVerdict::CannotSplit,
+            _ => FitVerdict::Unknown,
+        };
+    };
+    let Some(cache) = option.cache_bytes_per_gpu else {
+        let too_much = weights.saturating_add(overhead) > usable;
+        return if too_much {
+            FitVerdict::DoesNotFit
+        } else {
+            FitVerdict::Unknown
+        };
+    };
+    let needed = weights.saturating_add(overhead).saturating_add(cache);
+    assert_eq!(
+        option.needed_bytes_per_gpu,
+        Some(needed),
+        "the parts add up"
+    );
+    if needed <= usable {
+        assert!(option.max_context.is_none_or(|longest| longest >= context));
+        return FitVerdict::Fits;
+    }
+    match option.max_context {
+        Some(0) | None => FitVerdict::DoesNotFit,
+        Some(longest) => {
+            assert!(longest < context, "{longest} against {context}");
+            FitVerdict::FitsWithShorterContext
+        }
+    }
+}
+
+#[test]
+fn the_verdict_follows_from_the_numbers_shown() {
+    let configs = [
+        LLAMA_405B,
+        DEEPSEEK_V3,
+        SMOLLM2,
+        UNKNOWN_CACHE,
+        r#"{"model_type": "mamba"}"#,
+        r#"{"model_type": "bert"}"#,
+        r#"{"model_type": "falcon", "hidden_size": 4544, "num_attention_heads": 71}"#,
+        r#"{"model_type": "gemma3", "text_config": {}, "vision_config": {}}"#,
+        "{}",
+    ];
+    let mut seen = Vec::new();
+    for config in configs {
+        for gib in [
+            0,
+            1,
+            50,
+            60,
+            66,
+            67,
+            120,
+            280,
+            500,
+            900,
+            5000,
+            u64::MAX / GIB,
+        ] {
+            for spread in [Some(0), Some(40), None] {
+                let at_least = gib * GIB;
+                let at_most = spread.map(|spread: u64| at_least.saturating_add(spread * GIB));
+                let weights = WeightBytes {
+                    at_least,
+                    at_most,
+                    is_converted: false,
+                };
+                let model = model(config, weights);
+                for policy in ["together-2025-11", "together-2026-07"] {
+                    for (context, sequences) in
+                        [(1, 1), (4096, 1), (131_072, 64), (u64::MAX, u64::MAX)]
+                    {
+                        for gpu_memory_utilization in [0.0, 0.5, 0.9] {
+                            let request = FitRequest {
+                                context,
+                                sequences,
+                                gpu_memory_utilization,
+                                ..FitRequest::default()
+                            };
+                            let fit = fit(&model, &Hardware::built_in().options(policy), &request);
+                            for option in &fit.options {
+                                let shown = verdict_as_shown(option, fit.context);
+                                assert_eq!(
+                                    option.verdict, shown,
+                                    "{config} {weights:?} {request:?} {option:?}"
+                                );
+                                if !seen.contains(&shown.as_str()) {
+                                    seen.push(shown.as_str());
+                                }
+                            }
+                            let first = fit
+                                .options
+                                .iter()
+                                .find(|option| option.verdict == FitVerdict::Fits);
+                            assert_eq!(fit.smallest.as_ref(), first.map(|option| &option.hardware));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    seen.sort_unstable();
+    let all = [
+        "cannot-split",
+        "does-not-fit",
+        "fits",
+        "fits-with-shorter-context",
+        "unknown",
+    ];
+    assert_eq!(seen, all, "the grid reaches every verdict");
+}
+
+#[test]
+fn llama_405b_needs_eight_large_gpus() {
+    let model = model(LLAMA_405B, WeightBytes::exactly(811_706_777_600));
+    let fit = fit(&model, &hardware(), &FitRequest::default());
+    for (id, expected) in [
+        ("4x_nvidia_h100_80gb_sxm", FitVerdict::DoesNotFit),
+        ("8x_nvidia_h100_80gb_sxm", FitVerdict::DoesNotFit),
+        ("8x_nvidia_h200_140gb_sxm", FitVerdict::Fits),
+        ("8x_nvidia_b200_180gb_sxm", FitVerdict::Fits),
+    ] {
+        assert_eq!(verdict(&fit, id), expected, "{id}");
+    }
+    assert_eq!(fit.smallest.as_deref(), Some("8x_nvidia_h200_140gb_sxm"));
+    assert!(matches!(node_fit(&model, &hardware()), NodeFit::Fits(_)));
+}
+
+#[test]
+fn deepseek_v3_in_8_bit_fits_eight_h200() {
+    let fit = fit(
+        &model(DEEPSEEK_V3, WeightBytes::exactly(688_586_727_753)),
+        &hardware(),
+        &FitRequest::default(),
+    );
+    assert_eq!(
+        verdict(&fit, "8x_nvidia_h100_80gb_sxm"),
+        FitVerdict::DoesNotFit
+    );
+    assert_eq!(verdict(&fit, "8x_nvidia_h200_140gb_sxm"), FitVerdict::Fits);
+}
+
+#[test]
+fn smollm2_fits_one_gpu_and_the_request_narrows_the_choice() {
+    let model = model(SMOLLM2, WeightBytes::exactly(3_422_777_952));
+    let all = fit(&model, &hardware(), &FitRequest::default());
+    assert_eq!(all.smallest.as_deref(), Some("1x_nvidia_a100_80gb_sxm"));
+    let request = FitRequest {
+        gpu: Some("H200".into()),
+        gpu_count: Some(2),
+        context: 100_000,
+        ..FitRequest::default()
+    };
+    let some = fit(&model, &hardware(), &request);
+    let ids: Vec<_> = some
+        .options
+        .iter()
+        .map(|option| option.hardware.as_str())
+        .collect();
+    assert_eq!(ids, ["2x_nvidia_h200_140gb_sxm"]);
+    assert_eq!(some.context, 8192, "no more than the model takes");
+}
+
+#[test]
+fn a_shorter_context_is_named() {
+    let model = model(LLAMA_405B, WeightBytes::exactly(811_706_777_600));
+    let request = FitRequest {
+        context: 131_072,
+        sequences: 8,
+        ..FitRequest::default()
+    };
+    let fit = fit(&model, &hardware(), &request);
+    let h200 = fit
+        .options
+        .iter()
+        .find(|option| option.hardware.starts_with("8x_nvidia_h200"));
+    let h200 = h200.unwrap();
+    assert_eq!(h200.verdict, FitVerdict::FitsWithShorterContext);
+    assert!((4096..131_072).contains(&h200.max_context.unwrap()));
+}
+
+#[test]
+fn a_model_too_large_for_every_node_says_by_how_much() {
+    let model = model(DEEPSEEK_V3, WeightBytes::exactly(2000 * GIB));
+    let NodeFit::TooSmall(Some(closest)) = node_fit(&model, &hardware()) else {
+        panic!("no node holds 2000 GiB");
+    };
+    assert_eq!(closest.hardware, "8x_nvidia_b200_180gb_sxm");
+    let missing = missing_bytes(&closest).unwrap();
+    assert!((90 * GIB..100 * GIB).contains(&missing), "{missing}");
+}
+
+#[test]
+fn what_is_not_known_is_not_judged_unless_the_weights_decide() {
+    let node = |weights| node_fit(&model(UNKNOWN_CACHE, weights), &hardware());
+    assert_eq!(node(WeightBytes::exactly(GIB)), NodeFit::Unknown);
+    assert!(matches!(
+        node(WeightBytes::exactly(5000 * GIB)),
+        NodeFit::TooSmall(_)
+    ));
+    assert_eq!(
+        node_fit(&model(SMOLLM2, WeightBytes::exactly(1)), &[]),
+        NodeFit::Unknown
+    );
+
+    let bounded = |at_least, at_most| WeightBytes {
+        at_least,
+        at_most,
+        is_converted: false,
+    };
+    let llama = |weights| node_fit(&model(LLAMA_405B, weights), &hardware());
+    assert!(matches!(
+        llama(bounded(GIB, Some(2 * GIB))),
+        NodeFit::Fits(_)
+    ));
+    assert!(matches!(
+        llama(bounded(5000 * GIB, None)),
+        NodeFit::TooSmall(_)
+    ));
+    assert_eq!(llama(bounded(GIB, None)), NodeFit::Unknown);
+    assert_eq!(llama(bounded(GIB, Some(5000 * GIB))), NodeFit::Unknown);
+}
+
+#[test]
+fn weights_turned_into_16_bit_are_said_so() {
+    let request = FitRequest::default();
+    let load_dtype = |weights| fit(&model(SMOLLM2, weights), &hardware(), &request).load_dtype;
+    assert_eq!(load_dtype(WeightBytes::loaded(100, 100, false)), "BF16");
+    assert_eq!(load_dtype(WeightBytes::exactly(100)), "as stored");
+}
+
+#[test]
+fn the_worked_example_of_the_guide_is_true() {
+    let guide = include_str!("../../../../docs/memory.md");
+    let llama = r#"{"model_type": "llama", "hidden_size": 8192, "num_hidden_layers": 80,
+        "num_attention_heads": 64, "num_key_value_heads": 8, "max_position_embeddings": 131072}"#;
+    let model = model(llama, WeightBytes::exactly(141_107_412_992));
+    let request = FitRequest {
+        context: 131_072,
+        ..FitRequest::default()
+    };
+    let options = fit(&model, &hardware(), &request).options;
+    let gib = |bytes: Option<u64>| {
+        let hundredths = (bytes.unwrap() * 100 + GIB / 2) / GIB;
+        format!("{}.{:02}", hundredths / 100, hundredths % 100)
+    };
+    for id in [
+        "1x_nvidia_h100_80gb_sxm",
+        "2x_nvidia_h100_80gb_sxm",
+        "4x_nvidia_h100_80gb_sxm",
+        "2x_nvidia_h200_140gb_sxm",
+    ] {
+        let option = options.iter().find(|option| option.hardware == id).unwrap();
+        let row = format!(
+            "| `{id}` | {} | {} | {} | {} | {} | {} | {} |\n",
+            gib(option.weights_bytes_per_gpu),
+            gib(option.cache_bytes_per_gpu),
+            gib(option.overhead_bytes_per_gpu),
+            gib(option.needed_bytes_per_gpu),
+            gib(Some(option.usable_bytes_per_gpu)),
+            option.verdict.as_str(),
+            option.max_context.unwrap(),
+        );
+        assert!(guide.contains(&row), "the guide lacks: {row}");
+    }
+}

@@ -1,0 +1,273 @@
+//! The GPUs that the platform offers on one node.
+//!
+//! Data: `hardware/together.toml`, every figure with its source and date.
+
+use std::sync::LazyLock;
+
+use preflight_model::memory::MIB;
+use serde::Deserialize;
+
+/// Most memory of a GPU and most GPUs of a node that a table may name: a hundred times, and four
+/// times, what exists.
+const MEMORY_MIB_MAX: u64 = 32 << 20;
+const GPUS_MAX: u64 = 32;
+
+/// A table of GPUs and of where they are offered.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hardware {
+    #[serde(rename = "gpu")]
+    gpus: Vec<Gpu>,
+    #[serde(rename = "offer")]
+    offers: Vec<Offer>,
+}
+
+/// A kind of GPU.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gpu {
+    /// Short name, lower case, as in `--gpu`.
+    pub kind: String,
+    /// What the driver calls it.
+    pub name: String,
+    /// Total memory as nvidia-smi shows it.
+    pub memory_mib: u64,
+    /// Where that was read.
+    pub memory_source: String,
+    /// Total memory as CUDA reports it to a program, of which the engine takes its share.
+    pub visible_mib: u64,
+    /// Where that was read.
+    pub visible_source: String,
+    /// When.
+    pub as_of: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Offer {
+    policy: String,
+    gpu: String,
+    id: String,
+    counts: Vec<u64>,
+    source: String,
+    as_of: String,
+}
+
+/// One choice of hardware: some GPUs of one kind on one node.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HardwareOption {
+    /// What the platform calls it.
+    pub id: String,
+    /// The kind of GPU.
+    pub gpu: Gpu,
+    /// How many.
+    pub count: u64,
+    /// Where the offer was read.
+    pub source: String,
+    /// When.
+    pub as_of: String,
+}
+
+impl HardwareOption {
+    /// Memory of one GPU as CUDA reports it, in bytes.
+    pub fn visible_bytes(&self) -> u64 {
+        self.gpu.visible_mib * MIB
+    }
+}
+
+/// A table that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum HardwareError {
+    /// Not TOML, or not of the shape of a hardware table.
+    #[error("the hardware table is not valid: {0}")]
+    Syntax(#[from] toml::de::Error),
+    /// A value that cannot be.
+    #[error("the hardware table is not valid: {0}")]
+    Value(String),
+}
+
+static BUILT_IN: LazyLock<Hardware> = LazyLock::new(|| {
+    Hardware::parse(include_str!("../hardware/together.toml"))
+        .expect("the table is part of the program and tested")
+});
+
+impl Hardware {
+    /// The table that comes with the program.
+    pub fn built_in() -> &'static Self {
+        &BUILT_IN
+    }
+
+    /// Reads a table.
+    pub fn parse(text: &str) -> Result<Self, HardwareError> {
+        let table: Self = toml::from_str(text)?;
+        table.validate().map_err(HardwareError::Value)?;
+        Ok(table)
+    }
+
+    /// The GPUs it knows, in its order.
+    pub fn gpus(&self) -> &[Gpu] {
+        &self.gpus
+    }
+
+    /// What a policy offers, fewest GPUs first, then least memory. Empty for a policy that the table
+    /// does not name.
+    pub fn options(&self, policy: &str) -> Vec<HardwareOption> {
+        let mut options: Vec<_> = self
+            .offers
+            .iter()
+            .filter(|offer| offer.policy == policy)
+            .flat_map(|offer| self.options_of(offer))
+            .collect();
+        options.sort_by(|a, b| {
+            let size = |option: &HardwareOption| (option.count, option.gpu.visible_mib);
+            size(a).cmp(&size(b)).then_with(|| a.id.cmp(&b.id))
+        });
+        options
+    }
+
+    fn options_of(&self, offer: &Offer) -> Vec<HardwareOption> {
+        let Some(gpu) = self.gpus.iter().find(|gpu| gpu.kind == offer.gpu) else {
+            return Vec::new();
+        };
+        let option = |&count: &u64| HardwareOption {
+            id: offer.id.replace("{count}", &count.to_string()),
+            gpu: gpu.clone(),
+            count,
+            source: offer.source.clone(),
+            as_of: offer.as_of.clone(),
+        };
+        offer.counts.iter().map(option).collect()
+    }
+
+    fn validate(&self) -> Result<(), String> {
+        for (at, gpu) in self.gpus.iter().enumerate() {
+            let kind = &gpu.kind;
+            if self.gpus[..at].iter().any(|earlier| earlier.kind == *kind) {
+                return Err(format!("the GPU `{kind}` stands there twice"));
+            }
+            if gpu.visible_mib == 0
+                || gpu.memory_mib > MEMORY_MIB_MAX
+                || gpu.visible_mib > gpu.memory_mib
+            {
+                return Err(format!("the memory of `{kind}` cannot be"));
+            }
+        }
+        for offer in &self.offers {
+            let Offer { gpu, id, .. } = offer;
+            if !self.gpus.iter().any(|known| known.kind == *gpu) {
+                return Err(format!(
+                    "`{id}` offers `{gpu}`, which the table does not describe"
+                ));
+            }
+            if !id.contains("{count}") {
+                return Err(format!("the id `{id}` has no `{{count}}`"));
+            }
+            if offer.counts.is_empty() || offer.counts.iter().any(|n| !(1..=GPUS_MAX).contains(n)) {
+                return Err(format!("the counts of `{id}` are not 1 to {GPUS_MAX}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_policy_has_its_own_ids() {
+        let ids = |policy| -> Vec<String> {
+            let options = Hardware::built_in().options(policy);
+            options.into_iter().map(|option| option.id).collect()
+        };
+        let first = ids("together-2025-11");
+        assert_eq!(first.len(), 16);
+        assert_eq!(
+            first[0], "1x_nvidia_a100_80gb_sxm",
+            "least memory of one GPU"
+        );
+        assert!(first.contains(&"8x_nvidia_h100_80gb_sxm".into()));
+        let second = ids("together-2026-07");
+        assert!(second.contains(&"8xnvidia-b300-280gb".into()));
+        assert!(
+            !second.contains(&"8xnvidia-gb300-280gb".into()),
+            "four on a node"
+        );
+        assert!(ids("unheard-of").is_empty());
+    }
+
+    #[test]
+    fn every_figure_has_a_source_and_a_date() {
+        let table = Hardware::built_in();
+        for gpu in table.gpus() {
+            assert!(gpu.memory_source.contains("http"), "{}", gpu.kind);
+            assert!(
+                !gpu.visible_source.is_empty() && gpu.as_of.len() == 10,
+                "{}",
+                gpu.kind
+            );
+            // CUDA reports at most 1.1 % less than the driver on every GPU seen.
+            assert!(
+                (gpu.memory_mib - gpu.visible_mib) * 1000 <= gpu.memory_mib * 11,
+                "{}",
+                gpu.kind
+            );
+        }
+        for offer in &table.offers {
+            assert!(
+                offer.source.starts_with("https://") && offer.as_of.len() == 10,
+                "{}",
+                offer.id
+            );
+        }
+    }
+
+    #[test]
+    fn a_table_that_cannot_be_is_refused() {
+        let table = |gpu: &str, offer: &str| {
+            format!(
+                "[[gpu]]\nkind = 'x'\nname = 'X'\nmemory_source = ''\nvisible_source = ''\nas_of = ''\n{gpu}\n\
+                 [[offer]]\npolicy = 'p'\nsource = ''\nas_of = ''\n{offer}"
+            )
+        };
+        let memory = "memory_mib = 10\nvisible_mib = 9";
+        let good = "gpu = 'x'\nid = '{count}x'\ncounts = [1]";
+        assert!(Hardware::parse(&table(memory, good)).is_ok());
+        for (gpu, offer, message) in [
+            (
+                "memory_mib = 10\nvisible_mib = 11",
+                good,
+                "the memory of `x` cannot be",
+            ),
+            (
+                "memory_mib = 10\nvisible_mib = 0",
+                good,
+                "the memory of `x` cannot be",
+            ),
+            (
+                memory,
+                "gpu = 'y'\nid = '{count}y'\ncounts = [1]",
+                "offers `y`",
+            ),
+            (
+                memory,
+                "gpu = 'x'\nid = 'x'\ncounts = [1]",
+                "has no `{count}`",
+            ),
+            (
+                memory,
+                "gpu = 'x'\nid = '{count}x'\ncounts = [0]",
+                "are not 1 to 32",
+            ),
+            (
+                memory,
+                "gpu = 'x'\nid = '{count}x'\ncounts = []",
+                "are not 1 to 32",
+            ),
+            (memory, "gpu = 'x'\nid = 3\ncounts = [1]", "invalid type"),
+        ] {
+            let error = Hardware::parse(&table(gpu, offer)).unwrap_err().to_string();
+            assert!(error.contains(message), "{error}");
+        }
+    }
+}
