@@ -4,11 +4,11 @@ Run by transformers_tables.py with the Python of an environment that has transfo
 config classes can be built there, model classes only be read (class_attributes.py). Prints JSON.
 
 How `derived` is found. A default counts as derived when it follows from other settings. Each class is
-built again and again with one argument of its signature moved away from its default, in several
-ways because many values are refused (heads that do not divide, and so on); every *other* setting
-that then differs from the plain instance is derived. So llama's num_key_value_heads is, since it
-moves with num_attention_heads, while qwen3's, which is 32 whatever the rest, is not. A default that
-moves only when two arguments move together would be missed; whole nested configs are left out.
+built again and again with one argument of its signature, or of a nested config's, moved away from
+its default, in several ways because many values are refused (heads that do not divide, and so on).
+Every *other* setting that then differs from the plain instance is derived. So num_key_value_heads of
+llama is, since it moves with num_attention_heads; qwen3's is not, being 32 whatever the rest. What
+moves only when two arguments move together would be missed. Whole nested configs are left out.
 """
 import inspect
 import json
@@ -63,7 +63,7 @@ def row(model_type, config_class, parts):
         "attribute_map": dict(sorted(config_class.attribute_map.items())),
         "sub_configs": {key: name_of(part) for key, part in parts.items()},
         "defaults": defaults(plain) if plain else {},
-        "derived": derived(config_class, plain) if plain else [],
+        "derived": derived(config_class, plain, parts) if plain else [],
     }
     causal_lm = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(model_type)
     if causal_lm:
@@ -112,20 +112,28 @@ def sub_configs(config_class):
     return out
 
 
-def derived(config_class, plain):
+def derived(config_class, plain, parts):
+    moves = list(moves_of(config_class))
+    for key, part in parts.items():
+        moves += [(key, {key: arguments}) for _, arguments in moves_of(part)]
     before = settings(plain)
     out = set()
-    for name, parameter in inspect.signature(config_class.__init__).parameters.items():
-        if parameter.kind is not parameter.POSITIONAL_OR_KEYWORD or name == "self":
+    for name, arguments in moves:
+        config = build(config_class, **arguments)
+        if config is None:
             continue
-        for value in moved(parameter.default):
-            config = build(config_class, **{name: value})
-            if config is None:
-                continue
-            own = {name, config_class.attribute_map.get(name, name)}
-            after = settings(config)
-            out |= {other for other in before | after if before.get(other) != after.get(other)} - own
+        own = {name, config_class.attribute_map.get(name, name)}
+        after = settings(config)
+        out |= {other for other in before | after if before.get(other) != after.get(other)} - own
     return sorted(name for name in out if not isinstance(before.get(name), dict))
+
+
+def moves_of(config_class):
+    """Each argument of the signature with a value that is not its default."""
+    for name, parameter in inspect.signature(config_class.__init__).parameters.items():
+        if parameter.kind is parameter.POSITIONAL_OR_KEYWORD and name != "self":
+            for value in moved(parameter.default):
+                yield name, {name: value}
 
 
 def moved(default):
@@ -137,6 +145,8 @@ def moved(default):
             return sorted({default * 2, default * 3, default + 1, default // 2} - {default, 0})
         case float():
             return [default * 2, default / 2]
+        case [*_, last]:
+            return [[*default, last], default[:-1]]
         case None:
             return [1, 2, 64]
     return []

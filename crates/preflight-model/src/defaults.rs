@@ -96,6 +96,10 @@ mod tests {
         assert!(is_derived("mamba", "time_step_rank") && is_derived("mamba", "intermediate_size"));
         assert!(is_derived("deepseek_v3", "qk_head_dim"));
         assert!(is_derived("gpt_oss", "layer_types"));
+        assert!(
+            is_derived("dbrx", "num_key_value_heads"),
+            "from the nested `attn_config.kv_n_heads`"
+        );
         // Fixed numbers, whatever the rest.
         assert!(!is_derived("qwen3", "num_key_value_heads") && !is_derived("qwen3", "head_dim"));
         assert!(!is_derived("llama", "hidden_size"));
