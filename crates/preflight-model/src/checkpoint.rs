@@ -1,7 +1,11 @@
 //! A [`Checkpoint`]: everything a snapshot says that does not depend on a transformers release.
 
 use crate::adapter::Adapter;
+use crate::architecture::{self, Comparison};
+use crate::cache::KvCache;
 use crate::config::Config;
+use crate::config_defects;
+use crate::context::context_length;
 use crate::fact::{Defect, Fact};
 use crate::json::{Document, Place};
 use crate::parameters::{self, Parameters};
@@ -28,6 +32,15 @@ pub struct Checkpoint<'a> {
     pub quantization: Option<Quantization>,
     /// How many parameters they hold.
     pub parameters: Parameters,
+    /// Details of config.json that break a load.
+    pub config_defects: Vec<Defect>,
+    /// How the weights differ from the tensors of the class that loads them: known only where every
+    /// header was read and the class is described, absent where it is not described.
+    pub comparison: Fact<Comparison>,
+    /// Tokens the model takes by its own account.
+    pub context_length: Option<u64>,
+    /// What an engine caches; none where the formula is not known.
+    pub cache: Option<KvCache>,
     /// `adapter_config.json`, where it is PEFT's.
     pub adapter: Fact<Adapter>,
     /// The weights of the adapter, where this is one.
@@ -82,6 +95,10 @@ impl<'a> Checkpoint<'a> {
         let parameters = weights.known().map_or_else(Parameters::default, |weights| {
             parameters::count(weights, config.known(), quantization.as_ref())
         });
+        let comparison = match (config.known(), weights.known()) {
+            (Some(config), Some(weights)) => compare(config, weights, quantization.as_ref()),
+            _ => Fact::Absent,
+        };
         let adapter = object(snapshot, "adapter_config.json").and_then(|document| {
             Adapter::read(&document).map_or(Fact::Absent, Fact::Known)
         });
@@ -91,6 +108,10 @@ impl<'a> Checkpoint<'a> {
             files,
             tokenizer_config: object(snapshot, "tokenizer_config.json"),
             generation_config: object(snapshot, "generation_config.json"),
+            config_defects: config.known().map(config_defects::find).unwrap_or_default(),
+            comparison,
+            context_length: config.known().and_then(|config| context_length(&config.text())),
+            cache: config.known().and_then(KvCache::of_engine),
             config,
             weights,
             quantization,
@@ -148,6 +169,35 @@ impl<'a> Checkpoint<'a> {
             }
         })
     }
+}
+
+/// Holds the weights against the class that would load them: the causal-LM class, or the class that
+/// `architectures` names where that is another one.
+fn compare(config: &Config, weights: &Weights, quantization: Option<&Quantization>) -> Fact<Comparison> {
+    if weights.format != weights::Format::Safetensors {
+        return Fact::Absent;
+    }
+    let unread = weights.shards.iter().find(|shard| shard.header.is_unread());
+    if let Some(shard) = unread {
+        return Fact::Unavailable(format!("the header of `{}` was not read", shard.path));
+    }
+    if !weights.is_complete() {
+        return Fact::Absent;
+    }
+    let named = config.architectures().first().copied();
+    let causal = config.whole().class().and_then(|class| class.causal_lm.as_deref());
+    let class = match (named, causal) {
+        (Some(named), Some(causal)) if named.eq_ignore_ascii_case(causal) => causal,
+        (Some(named), _) if architecture::is_described(named) => named,
+        (_, Some(causal)) => causal,
+        _ => return Fact::Absent,
+    };
+    let Ok(expected) = architecture::expected(class, config) else {
+        return Fact::Absent;
+    };
+    let tensors = parameters::logical_tensors(weights, quantization);
+    let pairs = tensors.iter().map(|tensor| (&*tensor.name, tensor.shape));
+    Fact::Known(architecture::compare(&expected, pairs))
 }
 
 /// A small JSON file that must hold an object; config.json's own shape is checked by its reader.

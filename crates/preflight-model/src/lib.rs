@@ -2,6 +2,7 @@
 //! and the arithmetic over both. No I/O, no clock, no environment.
 
 pub mod adapter;
+pub mod architecture;
 pub mod cache;
 pub mod checkpoint;
 pub mod config;
@@ -9,13 +10,18 @@ pub mod config_defects;
 pub mod context;
 pub mod defaults;
 pub mod fact;
+pub mod facts;
 pub mod header;
 pub mod index;
 pub mod json;
 pub mod memory;
 pub mod parameters;
 pub mod quantization;
+pub mod release5;
 pub mod release;
+pub mod remote_code;
 pub mod snapshot;
+pub mod task;
+pub mod tokenizer;
 pub mod wanted;
 pub mod weights;

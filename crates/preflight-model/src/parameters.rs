@@ -6,6 +6,7 @@
 //! not exact: 116.8 billion parameters of gpt-oss-120b lie in 63.1 billion container elements, and
 //! the wrong number passes a limit that the right one breaks.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::config::Config;
@@ -46,6 +47,50 @@ pub fn count(weights: &Weights, config: Option<&Config>, quantization: Option<&Q
         counter.add(&tensor);
     }
     counter.finish(weights, quantization)
+}
+
+/// A parameter that the checkpoint holds, under the name it has in the class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogicalTensor<'a> {
+    /// Name in the state dict of the class that is not quantised.
+    pub name: Cow<'a, str>,
+    /// Its shape, where the container has the same.
+    pub shape: Option<&'a [u64]>,
+}
+
+/// The parameters that the checkpoint holds: packed containers under the name of what they pack, the
+/// state of the quantisation left out.
+pub fn logical_tensors<'a>(
+    weights: &'a Weights,
+    quantization: Option<&Quantization>,
+) -> Vec<LogicalTensor<'a>> {
+    let names: HashSet<&str> = match quantization {
+        Some(_) => weights.tensors().map(|tensor| tensor.name).collect(),
+        None => HashSet::new(),
+    };
+    weights
+        .tensors()
+        .filter_map(|tensor| {
+            let role = role(&tensor, quantization, &|name| names.contains(name));
+            let (name, shape) = match role {
+                Role::State => return None,
+                Role::Buffer | Role::Weight(_) => (Cow::Borrowed(tensor.name), Some(tensor.shape)),
+                Role::Packed(_) | Role::Opaque => (unpacked_name(tensor.name), None),
+            };
+            Some(LogicalTensor { name, shape })
+        })
+        .collect()
+}
+
+/// The parameter that a container of this name packs.
+fn unpacked_name(name: &str) -> Cow<'_, str> {
+    let module = name
+        .strip_suffix(".qweight")
+        .or_else(|| name.strip_suffix(".weight_packed"));
+    match module {
+        Some(module) => Cow::Owned(format!("{module}.weight")),
+        None => Cow::Borrowed(name.strip_suffix("_blocks").unwrap_or(name)),
+    }
 }
 
 /// What a stored tensor stands for.

@@ -1,0 +1,299 @@
+//! What a model is for: what `AutoModelForCausalLM` of a release makes of it, and what its own
+//! `architectures` say.
+
+use crate::checkpoint::Checkpoint;
+use crate::config::Config;
+use crate::release::{self, Release};
+
+/// What a model is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Task {
+    /// Text generation.
+    CausalLm,
+    /// Vectors for texts.
+    Embedding,
+    /// Encoder and decoder.
+    Seq2Seq,
+    /// Fill-in-the-blank encoders.
+    MaskedLm,
+    /// Classification, tagging, rewards.
+    Classification,
+    /// Text from images and text.
+    ImageTextToText,
+    /// Another task of transformers, by its name in the mapping tables.
+    Other(String),
+    /// Nothing says so for sure; the text says what is missing.
+    Unknown(String),
+}
+
+impl Task {
+    /// The word of the report.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::CausalLm => "causal-lm",
+            Self::Embedding => "embedding",
+            Self::Seq2Seq => "seq2seq",
+            Self::MaskedLm => "masked-lm",
+            Self::Classification => "classification",
+            Self::ImageTextToText => "image-text-to-text",
+            Self::Other(name) => name,
+            Self::Unknown(_) => "unknown",
+        }
+    }
+
+    /// What it is in words.
+    pub fn describe(&self) -> &str {
+        match self {
+            Self::CausalLm => "a text generation model",
+            Self::Embedding => "an embedding model",
+            Self::Seq2Seq => "an encoder-decoder model",
+            Self::MaskedLm => "a masked language model",
+            Self::Classification => "a classifier or reward model",
+            Self::ImageTextToText => "a multimodal (image and text) model",
+            Self::Other(_) => "a model of another task",
+            Self::Unknown(_) => "a model whose task is not known",
+        }
+    }
+
+    /// `text`, `image`, `audio`: what goes in.
+    pub fn modalities(&self) -> Vec<&'static str> {
+        match self {
+            Self::ImageTextToText => vec!["text", "image"],
+            Self::Other(name) if name.contains("speech") || name.contains("audio") => vec!["audio"],
+            Self::Other(name) if name.contains("image") => vec!["image"],
+            Self::Other(_) | Self::Unknown(_) => Vec::new(),
+            _ => vec!["text"],
+        }
+    }
+}
+
+/// Files that sentence-transformers writes beside a model that it uses for embeddings.
+/// Source: <https://www.sbert.net/docs/package_reference/sentence_transformer/models.html>
+const EMBEDDING_FILES: [&str; 3] = [
+    "1_Pooling/config.json",
+    "config_sentence_transformers.json",
+    "modules.json",
+];
+
+/// What the repository as a whole is for.
+pub fn task(checkpoint: &Checkpoint<'_>) -> Task {
+    let Some(config) = checkpoint.config.known() else {
+        return Task::Unknown("config.json is not known".into());
+    };
+    if checkpoint.first_file(&EMBEDDING_FILES).is_some() {
+        return Task::Embedding;
+    }
+    let Some(model_type) = config.model_type() else {
+        return Task::Unknown("config.json names no `model_type`".into());
+    };
+    if let Some(name) = config.architectures().first() {
+        return of_head(head(name), name, model_type);
+    }
+    let newest = Release::newest();
+    match release::causal_lm_class(newest, model_type) {
+        Some(_) if other_use(newest, model_type).is_none() => Task::CausalLm,
+        Some(_) => Task::Unknown(format!(
+            "`architectures` is missing and model type `{model_type}` has several uses"
+        )),
+        None => release::tasks(newest, model_type)
+            .find_map(|(task, _)| of_mapping(task))
+            .unwrap_or_else(|| Task::Unknown(format!("nothing says what model type `{model_type}` is for"))),
+    }
+}
+
+fn of_head(head: Head, name: &str, model_type: &str) -> Task {
+    match head {
+        Head::CausalLm => Task::CausalLm,
+        Head::Task(task) => task,
+        Head::Bare if release::causal_lm_class(Release::newest(), model_type).is_none()
+            || other_use(Release::newest(), model_type).is_some() =>
+        {
+            Task::Embedding
+        }
+        Head::Bare => Task::Unknown(format!(
+            "`architectures` names `{name}`, the bare decoder: it may be meant for embeddings or lack its head"
+        )),
+        Head::Unrecognised => Task::Unknown(format!("`architectures` names `{name}`, which is no class of transformers")),
+    }
+}
+
+/// What a class name of `architectures` stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Head {
+    CausalLm,
+    Task(Task),
+    /// The model without a head.
+    Bare,
+    Unrecognised,
+}
+
+fn head(name: &str) -> Head {
+    let mut tasks: Vec<&str> = release::classes_named(name).iter().map(|class| class.task).collect();
+    if tasks.contains(&"causal_lm") {
+        return Head::CausalLm;
+    }
+    // A class may stand in `pretraining` beside its real task.
+    tasks.sort_by_key(|task| matches!(*task, "pretraining" | "with_lm_head" | "base" | "text_encoding"));
+    if let Some(task) = tasks.iter().find_map(|task| of_mapping(task)) {
+        return Head::Task(task);
+    }
+    if tasks.iter().any(|task| matches!(*task, "base" | "text_encoding")) {
+        return Head::Bare;
+    }
+    by_ending(name)
+}
+
+/// Classes that no release knows are named after the same pattern.
+fn by_ending(name: &str) -> Head {
+    let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+    if ends(&["ForCausalLM", "LMHeadModel", "ModelWithLMHead"]) {
+        Head::CausalLm
+    } else if ends(&["ForMaskedLM", "ForPreTraining"]) {
+        Head::Task(Task::MaskedLm)
+    } else if ends(&["Classification", "ForQuestionAnswering", "ForMultipleChoice", "RewardModel", "ForRewardModeling"]) {
+        Head::Task(Task::Classification)
+    } else if ends(&["ForSeq2SeqLM"]) {
+        Head::Task(Task::Seq2Seq)
+    } else if ends(&["Model", "Encoder"]) {
+        Head::Bare
+    } else {
+        Head::Unrecognised
+    }
+}
+
+fn of_mapping(task: &str) -> Option<Task> {
+    Some(match task {
+        "causal_lm" => Task::CausalLm,
+        "seq2seq_lm" => Task::Seq2Seq,
+        "masked_lm" => Task::MaskedLm,
+        "sequence_classification" | "token_classification" | "question_answering" | "multiple_choice"
+        | "next_sentence_prediction" => Task::Classification,
+        "image_text_to_text" | "vision2seq" | "multimodal_lm" => Task::ImageTextToText,
+        "base" | "pretraining" | "text_encoding" | "with_lm_head" => return None,
+        other => Task::Other(other.replace('_', "-")),
+    })
+}
+
+/// Another generative or encoding use of a causal model type, with the class for it.
+fn other_use(release: Release, model_type: &str) -> Option<&'static str> {
+    let causal = release::causal_lm_class(release, model_type);
+    release::tasks(release, model_type)
+        .filter(|(task, class)| {
+            matches!(
+                *task,
+                "masked_lm" | "seq2seq_lm" | "speech_seq_2_seq" | "image_text_to_text" | "vision2seq"
+            ) && Some(*class) != causal
+        })
+        .map(|(_, class)| class)
+        .next()
+}
+
+/// What `AutoModelForCausalLM` of a release makes of a config.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CausalLm {
+    /// It builds this class, and the checkpoint is one of it. The notes are worth telling.
+    Yes {
+        /// The class.
+        class: &'static str,
+        /// For people.
+        notes: Vec<String>,
+    },
+    /// It does not, or the checkpoint holds another head.
+    No {
+        /// Key of config.json that says so.
+        key: &'static str,
+        /// Why.
+        because: String,
+    },
+    /// The config does not say enough.
+    Unclear(String),
+    /// The model type is native to no release, so other rules decide: remote code, or not supported.
+    NotNative,
+}
+
+/// Judges a config by the mapping of `release`; a type that only later releases know is judged by the
+/// newest (that it is too new is another matter).
+pub fn causal_lm(config: &Config, release: Release) -> Option<CausalLm> {
+    let model_type = config.model_type()?;
+    let judge = if release::knows_model_type(release, model_type) {
+        release
+    } else {
+        Release::newest()
+    };
+    if !release::knows_model_type(judge, model_type) {
+        return Some(match release::model_type_since(model_type) {
+            Some(_) => by_name_alone(config, model_type),
+            None => CausalLm::NotNative,
+        });
+    }
+    let Some(class) = release::causal_lm_class(judge, model_type) else {
+        let other = release::tasks(judge, model_type).find(|(task, _)| of_mapping(task).is_some());
+        let instead = other.map_or(String::new(), |(task, class)| {
+            let task = of_mapping(task).unwrap_or(Task::CausalLm);
+            format!("; it is {}, `{class}`", task.describe())
+        });
+        return Some(CausalLm::No {
+            key: "model_type",
+            because: format!("model type `{model_type}` has no causal-LM class{instead}"),
+        });
+    };
+    Some(by_architectures(config, judge, model_type, class))
+}
+
+/// A type that once was known and no longer is, and that this release does not know either.
+fn by_name_alone(config: &Config, model_type: &str) -> CausalLm {
+    match config.architectures().first().map(|name| head(name)) {
+        Some(Head::CausalLm) => CausalLm::Unclear(format!("model type `{model_type}` is not in this release")),
+        _ => CausalLm::NotNative,
+    }
+}
+
+fn by_architectures(config: &Config, judge: Release, model_type: &str, class: &'static str) -> CausalLm {
+    let names = config.architectures();
+    let Some(&name) = names.first() else {
+        return match other_use(judge, model_type) {
+            Some(other) => CausalLm::Unclear(format!(
+                "`architectures` is missing, and model type `{model_type}` is used for `{other}` as well as `{class}`"
+            )),
+            None => CausalLm::Yes {
+                class,
+                notes: vec![format!("`architectures` is missing; the loader builds `{class}`")],
+            },
+        };
+    };
+    // Real files spell MptForCausalLM in capitals, so case does not count.
+    if name.eq_ignore_ascii_case(class) {
+        let composite = release::classes_named(class).iter().any(|class| class.task == "image_text_to_text");
+        let notes = if composite {
+            vec![format!("`{class}` is multimodal: its vision tower is loaded and counted too")]
+        } else {
+            Vec::new()
+        };
+        return CausalLm::Yes { class, notes };
+    }
+    match head(name) {
+        Head::CausalLm => CausalLm::Yes {
+            class,
+            notes: vec![format!("`architectures` names `{name}`; the loader builds `{class}`")],
+        },
+        Head::Task(Task::ImageTextToText) => CausalLm::Unclear(format!(
+            "`architectures` names the multimodal `{name}`; the loader would build `{class}` from its text part alone"
+        )),
+        Head::Task(task) => CausalLm::No {
+            key: "architectures",
+            because: format!(
+                "`architectures` names `{name}`, {}: its checkpoint has no causal-LM head",
+                task.describe()
+            ),
+        },
+        Head::Bare => CausalLm::No {
+            key: "architectures",
+            because: format!(
+                "`architectures` names `{name}`, the bare model without a causal-LM head"
+            ),
+        },
+        Head::Unrecognised => CausalLm::Unclear(format!(
+            "`architectures` names `{name}`, which no release knows and whose name does not end like a causal LM's"
+        )),
+    }
+}

@@ -1,0 +1,48 @@
+//! What a rule judges against.
+
+use preflight_model::checkpoint::Kind;
+
+use crate::catalog::{TrainingMethod, TrainingType};
+use crate::fit::NodeFit;
+use crate::policy::Policy;
+use crate::report::{OtherPolicy, Target, Verdict};
+
+/// What the user asks for beside the model.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// `--base-model`.
+    pub base_model: Option<String>,
+    /// `--training-type`; none leaves it to the platform.
+    pub training_type: Option<TrainingType>,
+    /// `--method`.
+    pub method: TrainingMethod,
+    /// `--context`: tokens a sequence; none means the policy's floor.
+    pub context: Option<u64>,
+    /// `--sequences`: sequences at once; none means the policy's floor.
+    pub sequences: Option<u64>,
+    /// `--gpu`: only hardware whose id contains this word.
+    pub gpu: Option<String>,
+    /// `--gpu-count`: only hardware with so many.
+    pub gpu_count: Option<u64>,
+    /// `--model-type`; none decides by the files.
+    pub kind: Option<Kind>,
+    /// `--fail-on warning`.
+    pub fail_on_warning: bool,
+}
+
+/// The case before the rules: one target under one policy.
+#[derive(Debug, Clone, Copy)]
+pub struct Case<'a> {
+    /// What the model is meant for.
+    pub target: Target,
+    /// The rules of the platform.
+    pub policy: &'a Policy,
+    /// What the user asks for.
+    pub options: &'a Options,
+    /// Whether any node of the platform holds the model at all.
+    pub node: &'a NodeFit,
+    /// The verdict of all other rules, once it is known.
+    pub verdict: Option<Verdict>,
+    /// What the other policies say; empty while they are being asked.
+    pub others: &'a [OtherPolicy],
+}

@@ -1,0 +1,337 @@
+//! The pure heart: a checkpoint and a policy in, a report out.
+
+use preflight_model::checkpoint::Checkpoint;
+use preflight_model::fact::Gap;
+use preflight_model::facts::Facts;
+use preflight_model::release::Release;
+
+use crate::base_models;
+use crate::case::{Case, Options};
+use crate::fit::{FitRequest, NodeFit, fit, node_fit};
+use crate::hardware::{Hardware, HardwareOption};
+use crate::policy::{CommandValues, Policy, SourceKind};
+use crate::report::{
+    Cost, FINDINGS_MAX, Finding, Fit, Level, ModelReport, OtherPolicy, Outcome, RuleRow, Target, Verdict,
+};
+use crate::rule::{Findings, Rule};
+use crate::rules::RULES;
+use crate::{shape, summary};
+
+/// The rule that looks at what the other policies say, and so runs last.
+const LAST: &str = "policy-outdated";
+
+/// Judges a checkpoint for each target under `policy`, and under all shipped policies beside it.
+/// `cost` is what looking cost, for the report only.
+pub fn evaluate(
+    checkpoint: &Checkpoint<'_>,
+    targets: &[Target],
+    policy: &Policy,
+    options: &Options,
+    cost: Cost,
+) -> ModelReport {
+    let judge = Judge::new(checkpoint, policy, options);
+    let mut rows = judge.rows(targets, &[]);
+    let verdicts = verdicts(&rows, targets, options);
+    let others: Vec<OtherPolicy> = Policy::shipped()
+        .iter()
+        .filter(|other| other.id != policy.id)
+        .map(|other| compare(checkpoint, targets, other, options, &rows, &verdicts))
+        .collect();
+    rows.extend(judge.last_row(&verdicts, &others));
+    // Failures first; the order of the rules decides among equals.
+    rows.sort_by_key(|row| row.outcome);
+    let next = next_commands(&judge.facts, policy, &verdicts, options);
+    let is_check_passed = verdicts.iter().all(|(_, verdict)| *verdict == Verdict::Pass);
+    let origin = &checkpoint.snapshot.origin;
+    ModelReport {
+        input: origin.input.clone(),
+        source: origin.source.as_str(),
+        id: origin.id.clone(),
+        revision: origin.revision.clone(),
+        commit: origin.commit.clone(),
+        observed_at: checkpoint.snapshot.observed_at.clone(),
+        kind: judge.facts.kind.as_str(),
+        is_check_passed,
+        message: message(&verdicts, &rows),
+        other_policies: others,
+        facts: summary::of(&judge.facts),
+        fit: judge.fit(),
+        base_models: judge.base_models(),
+        verdicts,
+        rules: rows,
+        next,
+        cost,
+    }
+}
+
+/// One checkpoint under one policy.
+struct Judge<'a> {
+    facts: Facts<'a>,
+    policy: &'a Policy,
+    options: &'a Options,
+    hardware: Vec<HardwareOption>,
+    node: NodeFit,
+}
+
+impl<'a> Judge<'a> {
+    fn new(checkpoint: &'a Checkpoint<'a>, policy: &'a Policy, options: &'a Options) -> Self {
+        // Rules that depend on the ceiling ask the policy themselves and end as unknown where it is.
+        let ceiling = policy.platform.transformers_ceiling.known();
+        let release = ceiling.and_then(|ceiling| Release::parse(&ceiling.to_string()));
+        let mut facts = Facts::derive(checkpoint, release.unwrap_or_else(Release::newest));
+        if let Some(kind) = options.kind {
+            facts.kind = kind;
+        }
+        let table = policy.platform.hardware.known();
+        let hardware = table.map_or_else(Vec::new, |id| Hardware::built_in().options(id));
+        let node = shape::footprint(&facts).map_or(NodeFit::Unknown, |footprint| node_fit(&footprint, &hardware));
+        Self {
+            facts,
+            policy,
+            options,
+            hardware,
+            node,
+        }
+    }
+
+    fn case<'b>(&'b self, target: Target, others: &'b [OtherPolicy], verdict: Option<Verdict>) -> Case<'b> {
+        Case {
+            target,
+            policy: self.policy,
+            options: self.options,
+            node: &self.node,
+            verdict,
+            others,
+        }
+    }
+
+    /// All rules but the last, for every target; equal outcomes share a row.
+    fn rows(&self, targets: &[Target], others: &[OtherPolicy]) -> Vec<RuleRow> {
+        let mut rows: Vec<RuleRow> = Vec::new();
+        for rule in RULES.iter().filter(|rule| rule.id != LAST) {
+            for &target in targets {
+                let row = self.row(rule, &self.case(target, others, None));
+                add(&mut rows, row);
+            }
+        }
+        rows
+    }
+
+    fn last_row(&self, verdicts: &[(Target, Verdict)], others: &[OtherPolicy]) -> Vec<RuleRow> {
+        let mut rows = Vec::new();
+        for rule in RULES.iter().filter(|rule| rule.id == LAST) {
+            for &(target, verdict) in verdicts {
+                add(&mut rows, self.row(rule, &self.case(target, others, Some(verdict))));
+            }
+        }
+        rows
+    }
+
+    /// Runs one rule for one target; none where the policy has it off.
+    fn row(&self, rule: &Rule, case: &Case<'_>) -> Option<RuleRow> {
+        let level = self.policy.level(rule.id, case.target)?;
+        let (outcome, findings) = match (rule.check)(&self.facts, case) {
+            Ok(findings) if !findings.problems.is_empty() => {
+                let failed = if level == Level::Error { Outcome::Fail } else { Outcome::Warn };
+                (failed, findings)
+            }
+            Ok(findings) => (Outcome::Pass, findings),
+            Err(Gap::DoesNotApply(why) | Gap::Malformed(why)) => (Outcome::Skip, because(why)),
+            Err(Gap::Unavailable(why) | Gap::Unknown(why)) => (Outcome::Unknown, because(why)),
+        };
+        let help = if matches!(outcome, Outcome::Fail | Outcome::Warn) {
+            findings.fix.unwrap_or_else(|| rule.fix.into())
+        } else {
+            String::new()
+        };
+        let mut problems = findings.problems;
+        let more_findings = problems.len().saturating_sub(FINDINGS_MAX);
+        problems.truncate(FINDINGS_MAX);
+        let mut notes = findings.notes;
+        notes.truncate(FINDINGS_MAX);
+        Some(RuleRow {
+            id: rule.id,
+            summary: rule.summary,
+            level,
+            targets: vec![case.target],
+            outcome,
+            ignored: None,
+            findings: problems,
+            more_findings,
+            notes,
+            help,
+        })
+    }
+
+    fn fit(&self) -> Fit {
+        let platform = &self.policy.platform;
+        let floor = FitRequest::default();
+        let request = FitRequest {
+            context: self.options.context.or(platform.fit_context.known().copied()).unwrap_or(floor.context),
+            sequences: self.options.sequences.or(platform.fit_sequences.known().copied()).unwrap_or(floor.sequences),
+            gpu: self.options.gpu.clone(),
+            gpu_count: self.options.gpu_count,
+            ..floor
+        };
+        shape::footprint(&self.facts).map_or_else(
+            || Fit {
+                context: request.context,
+                sequences: request.sequences,
+                kv_dtype: request.kv_dtype.as_str().into(),
+                gpu_memory_utilization: request.gpu_memory_utilization,
+                load_dtype: "as stored".into(),
+                ..Fit::default()
+            },
+            |footprint| fit(&footprint, &self.hardware, &request),
+        )
+    }
+
+    fn base_models(&self) -> Vec<crate::report::BaseModelMatch> {
+        let catalog = self.policy.target(Target::FineTune).base_models();
+        let case = self.case(Target::FineTune, &[], None);
+        match catalog {
+            Ok(Some(catalog)) if self.facts.checkpoint.config.known().is_some() => {
+                base_models::rank(&shape::of(&self.facts), catalog, &shape::ranking_options(&case))
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn because(why: String) -> Findings {
+    Findings::problem(Finding::new(why))
+}
+
+fn add(rows: &mut Vec<RuleRow>, row: Option<RuleRow>) {
+    let Some(row) = row else { return };
+    let same = rows.iter_mut().find(|other| {
+        let with_targets = RuleRow {
+            targets: other.targets.clone(),
+            ..row.clone()
+        };
+        **other == with_targets
+    });
+    match same {
+        Some(other) => other.targets.extend(row.targets),
+        None => rows.push(row),
+    }
+}
+
+/// Any error-level fail is a fail; else any error-level unknown is undecided; else a pass.
+fn verdicts(rows: &[RuleRow], targets: &[Target], options: &Options) -> Vec<(Target, Verdict)> {
+    targets.iter().map(|&target| (target, verdict(rows, target, options))).collect()
+}
+
+fn verdict(rows: &[RuleRow], target: Target, options: &Options) -> Verdict {
+    let of_target = || rows.iter().filter(|row| row.targets.contains(&target));
+    let fails = |row: &RuleRow| match row.outcome {
+        Outcome::Fail => true,
+        Outcome::Warn => options.fail_on_warning && row.level == Level::Warning,
+        _ => false,
+    };
+    if of_target().any(fails) {
+        Verdict::Fail
+    } else if of_target().any(|row| row.outcome == Outcome::Unknown && row.level == Level::Error) {
+        Verdict::Undecided
+    } else {
+        Verdict::Pass
+    }
+}
+
+/// What another policy says, and which rules make the difference.
+fn compare(
+    checkpoint: &Checkpoint<'_>,
+    targets: &[Target],
+    other: &Policy,
+    options: &Options,
+    rows: &[RuleRow],
+    own: &[(Target, Verdict)],
+) -> OtherPolicy {
+    let judge = Judge::new(checkpoint, other, options);
+    let other_rows = judge.rows(targets, &[]);
+    let theirs = verdicts(&other_rows, targets, options);
+    let mut because = Vec::new();
+    for ((target, mine), (_, their)) in own.iter().zip(&theirs) {
+        if mine == their {
+            continue;
+        }
+        let deciding = |rows: &[RuleRow]| -> Vec<&'static str> {
+            let decides = |row: &&RuleRow| {
+                row.targets.contains(target)
+                    && match row.outcome {
+                        Outcome::Fail => true,
+                        Outcome::Unknown => row.level == Level::Error,
+                        Outcome::Warn => options.fail_on_warning && row.level == Level::Warning,
+                        Outcome::Pass | Outcome::Skip => false,
+                    }
+            };
+            rows.iter().filter(decides).map(|row| row.id).collect()
+        };
+        let (here, there) = (deciding(rows), deciding(&other_rows));
+        because.extend(there.iter().filter(|id| !here.contains(id)));
+        because.extend(here.iter().filter(|id| !there.contains(id)));
+    }
+    because.sort_unstable();
+    because.dedup();
+    OtherPolicy {
+        id: other.id.clone(),
+        verdicts: theirs,
+        because,
+    }
+}
+
+fn message(verdicts: &[(Target, Verdict)], rows: &[RuleRow]) -> String {
+    let parts = verdicts.iter().map(|(target, verdict)| {
+        let outcome = match verdict {
+            Verdict::Fail => Some(Outcome::Fail),
+            Verdict::Undecided => Some(Outcome::Unknown),
+            Verdict::Pass => None,
+        };
+        let mut ids: Vec<&str> = rows
+            .iter()
+            .filter(|row| Some(row.outcome) == outcome && row.targets.contains(target))
+            .filter(|row| row.level == Level::Error)
+            .map(|row| row.id)
+            .collect();
+        if *verdict == Verdict::Fail && ids.is_empty() {
+            let warns = |row: &&RuleRow| row.outcome == Outcome::Warn && row.targets.contains(target);
+            ids = rows.iter().filter(warns).map(|row| row.id).collect();
+        }
+        let ids = if ids.is_empty() { String::new() } else { format!(" ({})", ids.join(", ")) };
+        format!("{}: {}{ids}", target.as_str(), verdict.as_str())
+    });
+    parts.collect::<Vec<_>>().join("; ")
+}
+
+fn next_commands(
+    facts: &Facts<'_>,
+    policy: &Policy,
+    verdicts: &[(Target, Verdict)],
+    options: &Options,
+) -> Vec<(Target, String)> {
+    use preflight_model::snapshot::SourceKind as From;
+    let origin = &facts.checkpoint.snapshot.origin;
+    let from = match origin.stands_for {
+        From::Hub => SourceKind::Hub,
+        From::Archive | From::S3 => SourceKind::Archive,
+        From::Folder | From::Recording => SourceKind::Folder,
+    };
+    let name = origin.id.as_deref().and_then(|id| id.rsplit('/').next());
+    let passed = verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Pass);
+    passed
+        .filter_map(|(target, _)| {
+            let values = CommandValues {
+                repo: origin.id.as_deref(),
+                revision: origin.commit.as_deref(),
+                folder: (from == SourceKind::Folder).then_some(origin.input.as_str()),
+                base_model: options.base_model.as_deref(),
+                model_name: name,
+                is_full: options.training_type == Some(crate::catalog::TrainingType::Full),
+                is_dpo: options.method == crate::catalog::TrainingMethod::Dpo,
+                ..CommandValues::default()
+            };
+            let lines = policy.target(*target).commands(from, &values)?;
+            Some((*target, lines.join("\n")))
+        })
+        .collect()
+}

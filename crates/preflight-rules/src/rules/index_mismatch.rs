@@ -1,0 +1,87 @@
+use std::collections::HashSet;
+
+use preflight_model::fact::{Fact, Gap};
+use preflight_model::facts::Facts;
+use preflight_model::index::Index;
+use preflight_model::wanted::INDEX;
+use preflight_model::weights::Weights;
+
+use crate::case::Case;
+use crate::report::Finding;
+use crate::rule::{Category, Findings, Outcome, Rule};
+
+pub(super) static RULE: Rule = Rule {
+    id: "index-mismatch",
+    summary: "the weight index and the shards disagree",
+    fix: "write index and shards anew with `save_pretrained`, or restore the index that belongs to these shards",
+    docs: include_str!("index_mismatch.md"),
+    category: Category::Weights,
+    since: "0.1.0",
+    check,
+};
+
+fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
+    let weights = facts.of_a_model()?.weights.get()?;
+    match &weights.index {
+        Fact::Known(index) => compare(index, weights),
+        Fact::Absent => Err(Gap::DoesNotApply("there is no index".into())),
+        Fact::Malformed(defect) => Ok(Findings::problem(Finding::from(defect))),
+        Fact::Unavailable(why) => Err(Gap::Unavailable(why.clone())),
+    }
+}
+
+fn compare(index: &Index, weights: &Weights) -> Outcome {
+    let mut findings = Findings::none();
+    if index.is_empty() {
+        findings.push(Finding::in_file(INDEX, "the index assigns no tensor to any shard"));
+    }
+    let mut bytes = 0_u64;
+    let mut unassigned = 0;
+    let mut unread = None;
+    for shard in &weights.shards {
+        let header = match &shard.header {
+            Fact::Known(header) => header,
+            Fact::Unavailable(why) => {
+                unread = Some(why.clone());
+                continue;
+            }
+            Fact::Absent | Fact::Malformed(_) => continue,
+        };
+        let stored: HashSet<&str> = header.tensors().map(|tensor| tensor.name).collect();
+        let assigned = index.tensors().filter(|(_, path)| *path == shard.path);
+        for (tensor, _) in assigned.filter(|(tensor, _)| !stored.contains(tensor)) {
+            findings.push(Finding::in_file(
+                INDEX,
+                format!("tensor `{tensor}` is assigned to `{}`, which does not have it", shard.path),
+            ));
+        }
+        for tensor in header.tensors() {
+            bytes = bytes.saturating_add(tensor.bytes);
+            if index.shard_of(tensor.name) != Some(&shard.path) {
+                unassigned += 1;
+            }
+        }
+    }
+    if unassigned > 0 {
+        findings = findings.with_note(Finding::in_file(
+            INDEX,
+            format!("{unassigned} tensors stand in shards that the index does not assign them to; they are not counted"),
+        ));
+    }
+    for tensor in &index.listed_twice {
+        findings = findings.with_note(Finding::in_file(
+            INDEX,
+            format!("tensor `{tensor}` is listed twice; the later assignment counts"),
+        ));
+    }
+    if let Some(total) = index.total_size.filter(|&total| total != bytes && unread.is_none() && weights.is_complete()) {
+        findings = findings.with_note(Finding::in_file(
+            INDEX,
+            format!("`total_size` is {total}, the tensors have {bytes} bytes; no loader uses it"),
+        ));
+    }
+    match unread {
+        Some(why) if findings.problems.is_empty() => Err(Gap::Unavailable(why)),
+        _ => Ok(findings),
+    }
+}

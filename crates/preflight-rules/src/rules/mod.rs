@@ -1,0 +1,53 @@
+//! All rules. One list: docs, schema, completions and reports derive from it.
+
+mod architecture_not_causal_lm;
+mod base_model_incompatible;
+mod chat_template_missing;
+mod config_invalid;
+mod index_mismatch;
+mod node_too_small;
+mod parameters_over_limit;
+mod policy_outdated;
+mod quantization_unsupported;
+mod remote_code_required;
+mod repository_inaccessible;
+mod shard_corrupt;
+mod shard_missing;
+mod source_unsupported;
+mod task_unsupported;
+mod tokenizer_missing;
+mod transformers_5_config;
+mod transformers_too_new;
+mod weights_config_mismatch;
+mod weights_not_safetensors;
+
+use crate::rule::Rule;
+
+/// All rules, sorted by id.
+pub static RULES: &[&Rule] = &[
+    &architecture_not_causal_lm::RULE,
+    &base_model_incompatible::RULE,
+    &chat_template_missing::RULE,
+    &config_invalid::RULE,
+    &index_mismatch::RULE,
+    &node_too_small::RULE,
+    &parameters_over_limit::RULE,
+    &policy_outdated::RULE,
+    &quantization_unsupported::RULE,
+    &remote_code_required::RULE,
+    &repository_inaccessible::RULE,
+    &shard_corrupt::RULE,
+    &shard_missing::RULE,
+    &source_unsupported::RULE,
+    &task_unsupported::RULE,
+    &tokenizer_missing::RULE,
+    &transformers_5_config::RULE,
+    &transformers_too_new::RULE,
+    &weights_config_mismatch::RULE,
+    &weights_not_safetensors::RULE,
+];
+
+/// The rule with this id.
+pub fn rule(id: &str) -> Option<&'static Rule> {
+    RULES.iter().copied().find(|rule| rule.id == id)
+}

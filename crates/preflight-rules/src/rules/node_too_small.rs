@@ -1,0 +1,50 @@
+use preflight_model::fact::Gap;
+use preflight_model::facts::Facts;
+
+use crate::case::Case;
+use crate::fit::NodeFit;
+use crate::report::{Finding, FitOption};
+use crate::rule::{Category, Findings, Outcome, Rule};
+
+pub(super) static RULE: Rule = Rule {
+    id: "node-too-small",
+    summary: "no single node of the platform holds the model",
+    fix: "use a smaller or a quantised variant of the model",
+    docs: include_str!("node_too_small.md"),
+    category: Category::Platform,
+    since: "0.1.0",
+    check,
+};
+
+fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
+    let checkpoint = facts.of_a_model()?;
+    checkpoint.config.get()?;
+    if checkpoint.weights.get()?.files.is_empty() {
+        return Err(Gap::Malformed("there are no weights: see shard-missing".into()));
+    }
+    match case.node {
+        NodeFit::Fits(_) => Ok(Findings::none()),
+        NodeFit::TooSmall(Some(closest)) => Ok(Findings::problem(Finding::new(too_small(closest)))),
+        NodeFit::TooSmall(None) => Ok(Findings::problem(Finding::new(
+            "the attention heads do not divide among the GPUs of any node",
+        ))),
+        NodeFit::Unknown => Err(Gap::Unknown(
+            "what the model needs of a GPU is not known: the size of the weights or the formula of its cache".into(),
+        )),
+    }
+}
+
+fn too_small(closest: &FitOption) -> String {
+    let needed = closest.needed_bytes_per_gpu.or(closest.weights_bytes_per_gpu);
+    format!(
+        "even `{}` is too small: {} GiB are needed on each GPU, {} can be used",
+        closest.hardware,
+        gib(needed.unwrap_or_default()),
+        gib(closest.usable_bytes_per_gpu)
+    )
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a figure to show")]
+fn gib(bytes: u64) -> String {
+    format!("{:.1}", bytes as f64 / 1024.0 / 1024.0 / 1024.0)
+}

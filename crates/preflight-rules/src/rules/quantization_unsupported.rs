@@ -1,0 +1,61 @@
+use preflight_model::facts::Facts;
+use preflight_model::quantization::Quantization;
+use preflight_model::release;
+
+use crate::case::Case;
+use crate::report::{Finding, Target};
+use crate::rule::{Category, Findings, Outcome, Rule};
+
+pub(super) static RULE: Rule = Rule {
+    id: "quantization-unsupported",
+    summary: "the weights are quantised in a way that the platform cannot use",
+    fix: "use the unquantised model that this one was made from",
+    docs: include_str!("quantization_unsupported.md"),
+    category: Category::Weights,
+    since: "0.1.0",
+    check,
+};
+
+fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
+    let checkpoint = facts.of_a_model()?;
+    checkpoint.config.get()?;
+    let Some(quantization) = &checkpoint.quantization else {
+        return Ok(Findings::none());
+    };
+    let mut findings: Findings = misloaded(facts, quantization).into_iter().collect();
+    if findings.problems.is_empty() && case.target == Target::FineTune {
+        let method = quantization.method.as_deref().unwrap_or("unnamed");
+        findings.push(at(
+            quantization,
+            format!("the weights are quantised (`{method}`), and quantised weights cannot be fine-tuned as they are"),
+        ));
+    }
+    Ok(findings)
+}
+
+/// What the loader would read as something else than it is.
+fn misloaded(facts: &Facts<'_>, quantization: &Quantization) -> Option<Finding> {
+    let method = quantization.method.as_deref()?;
+    let as_unquantised = "the loader takes the weights for unquantised ones and fills the model with wrong or random numbers";
+    if !quantization.seen_by_loader {
+        return Some(at(
+            quantization,
+            format!("the loader does not look here for the quantisation (`{method}`): {as_unquantised}"),
+        ));
+    }
+    if release::quant_method_known(facts.release, method) {
+        return None;
+    }
+    let meant = release::nearest_quant_method(method).map_or(String::new(), |meant| format!("; `{meant}` is meant?"));
+    Some(at(
+        quantization,
+        format!("transformers {} does not know the method `{method}`{meant}: {as_unquantised}", facts.release),
+    ))
+}
+
+fn at(quantization: &Quantization, message: String) -> Finding {
+    let mut finding = Finding::in_file(quantization.path, message);
+    finding.pointer = Some(quantization.place.pointer.clone()).filter(|pointer| !pointer.is_empty());
+    (finding.line, finding.column) = (Some(quantization.place.line), Some(quantization.place.column));
+    finding
+}

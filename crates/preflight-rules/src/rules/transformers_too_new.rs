@@ -1,0 +1,87 @@
+use preflight_model::facts::Facts;
+use preflight_model::release::{self, Release, Since};
+use preflight_model::tokenizer::Class;
+
+use crate::case::Case;
+use crate::report::Finding;
+use crate::rule::{Category, Findings, Outcome, Rule};
+
+pub(super) static RULE: Rule = Rule {
+    id: "transformers-too-new",
+    summary: "the model needs a newer transformers release than the platform has",
+    fix: "choose a model that the platform's release knows, or ask the platform for a newer release",
+    docs: include_str!("transformers_too_new.md"),
+    category: Category::Config,
+    since: "0.1.0",
+    check,
+};
+
+fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
+    let checkpoint = facts.of_a_model()?;
+    let ceiling = case.policy.platform.transformers_ceiling.get()?;
+    let config = checkpoint.config.get()?;
+    let release = facts.release;
+    let root = config.root();
+    let mut findings = Findings::none();
+    let mut too_new = |since: Option<Since>, what: String, key: &str| {
+        if let Some(since) = since.filter(|since| since.release > release) {
+            findings.push(Finding::in_config(
+                root.get(key).as_ref(),
+                format!("{what} is known since transformers {since}; the platform has {ceiling}"),
+            ));
+        }
+    };
+    if let Some(model_type) = config.model_type() {
+        if !release::knows_model_type(release, model_type) {
+            too_new(release::model_type_since(model_type), format!("model type `{model_type}`"), "model_type");
+            removed(release, model_type, &mut findings, config);
+        } else if release::causal_lm_class(release, model_type).is_none() {
+            too_new(
+                release::causal_lm_since(model_type),
+                format!("the causal-LM class of `{model_type}`"),
+                "model_type",
+            );
+        }
+    }
+    let method = checkpoint.quantization.as_ref().and_then(|found| found.method.as_deref());
+    if let Some(method) = method.filter(|method| !release::quant_method_known(release, method)) {
+        if let Some(since) = release::quant_method_since(method).filter(|since| since.release > release) {
+            findings.push(Finding::in_config(
+                root.get("quantization_config").as_ref(),
+                format!("quantisation method `{method}` is known since transformers {since}; the platform has {ceiling}"),
+            ));
+        }
+    }
+    // A class that release 5 writes is told by transformers-5-config, unless that does not apply.
+    if let Class::Later(class, since) = &facts.tokenizer.class {
+        let told = facts.misread.iter().any(|defect| defect.message.contains(class.as_str()));
+        if !told {
+            findings.push(Finding::in_file(
+                "tokenizer_config.json",
+                format!("tokenizer class `{class}` is known since transformers {since}; the platform has {ceiling}"),
+            ));
+        }
+    }
+    Ok(match root.get("transformers_version").and_then(|saved| saved.as_str()) {
+        Some(saved) => findings.with_note(Finding::in_config(
+            root.get("transformers_version").as_ref(),
+            format!("saved with transformers {saved}, which says nothing about what it needs"),
+        )),
+        None => findings,
+    })
+}
+
+/// A model type that later releases dropped.
+fn removed(
+    release: Release,
+    model_type: &str,
+    findings: &mut Findings,
+    config: &preflight_model::config::Config,
+) {
+    if let Some(until) = release::model_type_until(model_type).filter(|until| *until < release) {
+        findings.push(Finding::in_config(
+            config.root().get("model_type").as_ref(),
+            format!("model type `{model_type}` was dropped after transformers {until}; the platform has {release}"),
+        ));
+    }
+}

@@ -1,0 +1,59 @@
+use preflight_model::fact::Gap;
+use preflight_model::facts::Facts;
+
+use crate::case::Case;
+use crate::report::{Finding, Target};
+use crate::rule::{Category, Findings, Outcome, Rule};
+
+pub(super) static RULE: Rule = Rule {
+    id: "weights-config-mismatch",
+    summary: "the weights are not those of the model that config.json describes",
+    fix: "restore the config.json that belongs to the weights; merge adapters and strip training prefixes before saving",
+    docs: include_str!("weights_config_mismatch.md"),
+    category: Category::Weights,
+    since: "0.1.0",
+    check,
+};
+
+fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
+    use preflight_model::task::{CausalLm, Task};
+    let checkpoint = facts.of_a_model()?;
+    checkpoint.config.get()?;
+    let is_causal = matches!(facts.causal_lm, Some(CausalLm::Yes { .. }));
+    if case.target == Target::FineTune && !is_causal {
+        return Err(Gap::DoesNotApply("the model is no causal LM of this release".into()));
+    }
+    if case.target == Target::Upload && !matches!(facts.task, Task::CausalLm | Task::Embedding) {
+        return Err(Gap::DoesNotApply("the model is for neither task of the platform".into()));
+    }
+    let comparison = match checkpoint.comparison.get() {
+        Ok(comparison) => comparison,
+        Err(Gap::DoesNotApply(_)) => {
+            return Err(Gap::DoesNotApply("the tensors of this class are not described".into()));
+        }
+        Err(gap) => return Err(gap),
+    };
+    let mut findings = Findings::none();
+    for wrong in &comparison.wrong_shape {
+        findings.push(Finding::new(format!(
+            "tensor `{}` has shape {:?}, config.json asks for {:?}",
+            wrong.name, wrong.found, wrong.expected
+        )));
+    }
+    for name in &comparison.missing {
+        findings.push(Finding::new(format!("tensor `{name}` is missing: it would be filled with random numbers")));
+    }
+    let unexpected = comparison.unexpected.len();
+    if let Some(first) = comparison.unexpected.first() {
+        findings = findings.with_note(Finding::new(format!(
+            "{unexpected} tensors are not part of the model and not loaded, for example `{first}`"
+        )));
+    }
+    if let Some(first) = comparison.beyond_layers.first() {
+        findings = findings.with_note(Finding::new(format!(
+            "{} tensors of layers beyond `num_hidden_layers` are not loaded, for example `{first}`",
+            comparison.beyond_layers.len()
+        )));
+    }
+    Ok(findings)
+}
