@@ -360,7 +360,7 @@ fn billions(count: u64) -> String {
         return format!("{}M", count.saturating_add(MILLION / 2) / MILLION);
     }
     let tenths = count.saturating_add(50 * MILLION) / (100 * MILLION);
-    if tenths >= 1000 || tenths % 10 == 0 {
+    if tenths >= 1000 || tenths.is_multiple_of(10) {
         return format!("{}B", (tenths + 5) / 10);
     }
     format!("{}.{}B", tenths / 10, tenths % 10)

@@ -6,7 +6,7 @@ const LENGTH_MAX: usize = 200;
 
 /// Share of characters that must agree. Low enough for a missing owner or suffix, high enough that
 /// `bert` suggests nothing among language models.
-const SIMILARITY_MIN: f64 = 0.6;
+const SIMILARITY_MIN: f64 = 0.55;
 
 /// The name among `known` that is closest to `given`, where one is close. Case does not count, and
 /// a name `owner/name` is also compared without its owner. The first of equals wins.

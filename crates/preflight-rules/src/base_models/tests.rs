@@ -287,6 +287,7 @@ fn image_variants_come_last_for_text_models_only() {
 
 #[test]
 fn bounds_are_enough_to_rank_by_size() {
+    const B: u64 = 1_000_000_000;
     let between = |least, most| ModelShape {
         parameters: None,
         parameters_at_least: least,
@@ -298,7 +299,6 @@ fn bounds_are_enough_to_rank_by_size() {
         let distance = size_distance(seven, shape)?;
         Some((distance.larger, distance.smaller))
     };
-    const B: u64 = 1_000_000_000;
     assert_eq!(
         distance(&between(Some(6 * B), Some(8 * B))),
         Some((7 * u128::from(B), 7 * B))
