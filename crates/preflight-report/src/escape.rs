@@ -80,8 +80,14 @@ mod tests {
     #[test]
     fn what_cannot_be_seen_is_shown() {
         assert_eq!(for_terminal("ab\u{202e}cd", 100), "ab\\u{202e}cd");
-        assert_eq!(for_terminal("a\u{2066}b\u{2069}", 100), "a\\u{2066}b\\u{2069}");
-        assert_eq!(for_terminal("zero\u{200b}width\u{feff}", 100), "zero\\u{200b}width\\u{feff}");
+        assert_eq!(
+            for_terminal("a\u{2066}b\u{2069}", 100),
+            "a\\u{2066}b\\u{2069}"
+        );
+        assert_eq!(
+            for_terminal("zero\u{200b}width\u{feff}", 100),
+            "zero\\u{200b}width\\u{feff}"
+        );
         assert_eq!(for_terminal("tag\u{e0041}", 100), "tag\\u{e0041}");
     }
 
@@ -105,7 +111,10 @@ mod tests {
         assert_eq!(for_terminal("abcdefg", 6), "abcdef…");
         assert_eq!(for_terminal("ab\x1bcd", 6), "ab…");
         assert_eq!(for_terminal("日本語日本語", 3), "日本語…");
-        assert_eq!(for_terminal(&"e\u{301}".repeat(1000), 10).chars().count(), 11);
+        assert_eq!(
+            for_terminal(&"e\u{301}".repeat(1000), 10).chars().count(),
+            11
+        );
     }
 
     #[test]

@@ -4,8 +4,8 @@
 use std::io::{self, Write};
 
 use preflight_rules::report::{
-    AdapterSummary, FactsSummary, Finding, Fit, FitOption, ModelReport, ParametersSummary, Report, RuleRow,
-    Target, Verdict,
+    AdapterSummary, FactsSummary, Finding, Fit, FitOption, ModelReport, ParametersSummary, Report,
+    RuleRow, Target, Verdict,
 };
 use serde::{Serialize, Serializer};
 
@@ -187,7 +187,10 @@ impl<'a> FactsJson<'a> {
             quantization: facts
                 .quantization
                 .as_ref()
-                .map(|(method, bits)| QuantizationJson { method, bits: *bits }),
+                .map(|(method, bits)| QuantizationJson {
+                    method,
+                    bits: *bits,
+                }),
             transformers: TransformersJson {
                 saved_with: facts.saved_with.as_deref(),
                 introduced_in: facts.introduced_in.as_deref(),
@@ -399,7 +402,9 @@ impl<'a> NextJson<'a> {
     /// `command` is the first target's: the one that a script without a preference runs.
     fn new(next: &'a [(Target, String)]) -> Option<Self> {
         let (_, command) = next.first()?;
-        let commands = next.iter().map(|(target, command)| (target.as_str(), command.as_str()));
+        let commands = next
+            .iter()
+            .map(|(target, command)| (target.as_str(), command.as_str()));
         Some(Self {
             command,
             commands: Object(commands.collect()),
@@ -424,7 +429,9 @@ impl<V: Serialize> Serialize for Object<V> {
 }
 
 fn verdicts(verdicts: &[(Target, Verdict)]) -> Object<&'static str> {
-    let pairs = verdicts.iter().map(|(target, verdict)| (target.as_str(), verdict.as_str()));
+    let pairs = verdicts
+        .iter()
+        .map(|(target, verdict)| (target.as_str(), verdict.as_str()));
     Object(pairs.collect())
 }
 

@@ -1,6 +1,7 @@
 //! Lists in columns, for the table and for the commands that list what the program knows.
 
 use tabled::builder::Builder;
+use tabled::settings::object::Columns;
 use tabled::settings::{Alignment, Padding, Style};
 
 use crate::escape;
@@ -19,7 +20,11 @@ const LAST_WIDTH_MIN: usize = 24;
 pub fn list(headers: &[&str], rows: &[Vec<String>], width: usize) -> String {
     let rows: Vec<Vec<String>> = rows
         .iter()
-        .map(|row| row.iter().map(|cell| escape::for_terminal(cell, CELL_MAX)).collect())
+        .map(|row| {
+            row.iter()
+                .map(|cell| escape::for_terminal(cell, CELL_MAX))
+                .collect()
+        })
         .collect();
     let last = headers.len().saturating_sub(1);
     let before: usize = (0..last).map(|at| widest(headers, &rows, at) + GAP).sum();
@@ -29,13 +34,17 @@ pub fn list(headers: &[&str], rows: &[Vec<String>], width: usize) -> String {
     table.push_record(headers.iter().copied());
     for row in &rows {
         table.push_record(row.iter().enumerate().map(|(at, cell)| {
-            if at == last { wrap(cell, room, Keep::Words).join("\n") } else { cell.clone() }
+            if at == last {
+                wrap(cell, room, Keep::Words).join("\n")
+            } else {
+                cell.clone()
+            }
         }));
     }
     let mut table = table.build();
     table.with(Style::empty()).with(Padding::new(0, GAP, 0, 0));
     for at in (0..headers.len()).filter(|at| is_numeric(&rows, *at)) {
-        table.modify(tabled::settings::object::Columns::one(at), Alignment::right());
+        table.modify(Columns::one(at), Alignment::right());
     }
     let mut text = String::new();
     for line in table.to_string().lines() {
@@ -46,12 +55,22 @@ pub fn list(headers: &[&str], rows: &[Vec<String>], width: usize) -> String {
 }
 
 fn widest(headers: &[&str], rows: &[Vec<String>], at: usize) -> usize {
-    let cells = rows.iter().filter_map(|row| row.get(at)).map(|cell| columns(cell));
-    cells.chain(headers.get(at).map(|header| columns(header))).max().unwrap_or(0)
+    let cells = rows
+        .iter()
+        .filter_map(|row| row.get(at))
+        .map(|cell| columns(cell));
+    cells
+        .chain(headers.get(at).map(|header| columns(header)))
+        .max()
+        .unwrap_or(0)
 }
 
 /// Whether a column holds numbers; `-` stands for one that is not known.
 fn is_numeric(rows: &[Vec<String>], at: usize) -> bool {
-    let mut cells = rows.iter().filter_map(|row| row.get(at)).filter(|cell| *cell != "-").peekable();
+    let mut cells = rows
+        .iter()
+        .filter_map(|row| row.get(at))
+        .filter(|cell| *cell != "-")
+        .peekable();
     cells.peek().is_some() && cells.all(|cell| cell.parse::<f64>().is_ok())
 }

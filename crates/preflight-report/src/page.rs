@@ -3,22 +3,24 @@
 use crate::escape;
 use crate::text::{Keep, columns, wrap};
 
-/// A page of Markdown as plain text: prose wrapped to `width`,
-/// headings underlined, code indented and as it is.
+/// A page of Markdown as plain text: prose wrapped to `width`, headings underlined, code
+/// indented and as it is.
 pub fn plain(markdown: &str, width: usize) -> String {
     let mut page = String::new();
     let mut prose = String::new();
     let mut is_code = false;
     for line in markdown.lines() {
         let is_fence = line.trim_start().starts_with("```");
-        let starts_block = is_fence || line.trim().is_empty() || line.starts_with('#') || item(line).is_some();
+        let starts_block =
+            is_fence || line.trim().is_empty() || line.starts_with('#') || item(line).is_some();
         if is_code || starts_block {
             flush(&mut prose, &mut page, width);
         }
         if is_fence {
             is_code = !is_code;
         } else if is_code {
-            push_line(&mut page, &format!("    {}", escape::for_terminal(line, usize::MAX)));
+            let code = escape::for_terminal(line, usize::MAX);
+            push_line(&mut page, &format!("    {code}"));
         } else if let Some(title) = heading(line) {
             push_line(&mut page, title);
             let rule = if line.starts_with("# ") { "=" } else { "-" };
@@ -26,10 +28,10 @@ pub fn plain(markdown: &str, width: usize) -> String {
         } else if line.trim().is_empty() {
             push_line(&mut page, "");
         } else {
-            // The first line keeps the indent of its item.
+            // Only the first line keeps its indent: it is that of an item.
             let is_first = prose.is_empty();
             prose.push_str(if is_first { "" } else { " " });
-            prose.push_str(if is_first { line.trim_end() } else { line.trim() });
+            prose.push_str(if is_first { line } else { line.trim() });
         }
     }
     flush(&mut prose, &mut page, width);
@@ -65,7 +67,11 @@ fn flush(prose: &mut String, page: &mut String, width: usize) {
     let text = escape::for_terminal(&prose[mark.len()..], usize::MAX);
     let room = width.saturating_sub(columns(mark));
     for (at, line) in wrap(text.trim(), room, Keep::Quoted).iter().enumerate() {
-        let before = if at == 0 { mark.to_owned() } else { " ".repeat(columns(mark)) };
+        let before = if at == 0 {
+            mark.to_owned()
+        } else {
+            " ".repeat(columns(mark))
+        };
         push_line(page, &format!("{before}{line}"));
     }
     prose.clear();

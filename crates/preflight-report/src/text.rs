@@ -107,20 +107,38 @@ mod tests {
 
     #[test]
     fn a_long_word_is_broken_and_a_path_is_not() {
-        assert_eq!(wrap("a bbbbbbb c", 4, Keep::Words), ["a", "bbbb", "bbb", "c"]);
-        assert_eq!(wrap("see models/long-name here", 6, Keep::Words), ["see", "models/long-name", "here"]);
+        assert_eq!(
+            wrap("a bbbbbbb c", 4, Keep::Words),
+            ["a", "bbbb", "bbb", "c"]
+        );
+        assert_eq!(
+            wrap("see models/long-name here", 6, Keep::Words),
+            ["see", "models/long-name", "here"]
+        );
     }
 
     #[test]
     fn a_quoted_command_stays_whole_where_asked() {
         let text = "run `git lfs pull` first";
-        assert_eq!(wrap(text, 10, Keep::Quoted), ["run", "`git lfs pull`", "first"]);
-        assert_eq!(wrap(text, 10, Keep::Words), ["run `git", "lfs pull`", "first"]);
-        assert_eq!(wrap("a lone ` opens nothing", 8, Keep::Quoted), ["a lone `", "opens", "nothing"]);
+        assert_eq!(
+            wrap(text, 10, Keep::Quoted),
+            ["run", "`git lfs pull`", "first"]
+        );
+        assert_eq!(
+            wrap(text, 10, Keep::Words),
+            ["run `git", "lfs pull`", "first"]
+        );
+        assert_eq!(
+            wrap("a lone ` opens nothing", 8, Keep::Quoted),
+            ["a lone `", "opens", "nothing"]
+        );
     }
 
     #[test]
     fn a_mark_stays_with_its_letter() {
-        assert_eq!(wrap("e\u{301}e\u{301}e\u{301}", 2, Keep::Words), ["e\u{301}e\u{301}", "e\u{301}"]);
+        assert_eq!(
+            wrap("e\u{301}e\u{301}e\u{301}", 2, Keep::Words),
+            ["e\u{301}e\u{301}", "e\u{301}"]
+        );
     }
 }

@@ -3,7 +3,7 @@
 
 use preflight_rules::report::{Finding, Level, ModelReport, Outcome, RuleRow, Target};
 
-use super::screen::{NAME_MAX, Screen, short};
+use super::screen::{MESSAGE_MAX, NAME_MAX, Screen, short};
 use crate::text::{Keep, columns};
 use crate::units::{counted, length};
 
@@ -11,15 +11,22 @@ use crate::units::{counted, length};
 const FINDINGS_SHOWN: usize = 5;
 /// Notes of all rules shown without `verbose`.
 const NOTES_SHOWN: usize = 4;
+/// Most characters of a path: longer ones are an attack, real ones are far below.
+const PATH_MAX: usize = 300;
 
 pub(super) fn write(screen: &mut Screen, model: &ModelReport) {
     let rows = |of: &dyn Fn(&RuleRow) -> bool| -> Vec<&RuleRow> {
-        model.rules.iter().filter(|row| row.ignored.is_none() && of(row)).collect()
+        model
+            .rules
+            .iter()
+            .filter(|row| row.ignored.is_none() && of(row))
+            .collect()
     };
     let failed = rows(&|row| row.outcome == Outcome::Fail);
     let unknown = rows(&|row| row.outcome == Outcome::Unknown && row.level == Level::Error);
     let warned = rows(&|row| {
-        let tells = matches!(row.outcome, Outcome::Warn | Outcome::Unknown) && row.level == Level::Warning;
+        let tells =
+            matches!(row.outcome, Outcome::Warn | Outcome::Unknown) && row.level == Level::Warning;
         tells && repeated(model, row).is_none()
     });
     write_section(screen, model, "Fails", &failed);
@@ -53,7 +60,11 @@ fn title_of(model: &ModelReport, row: &RuleRow) -> String {
     if row.outcome == Outcome::Unknown && row.level == Level::Warning {
         remarks.push("not known".into());
     }
-    for other in model.rules.iter().filter(|other| repeated(model, other).is_some_and(|fails| fails == row)) {
+    for other in model
+        .rules
+        .iter()
+        .filter(|other| repeated(model, other).is_some_and(|fails| fails == row))
+    {
         remarks.push(format!("a warning for {}", names(&other.targets)));
     }
     match remarks.as_slice() {
@@ -66,58 +77,86 @@ fn title_of(model: &ModelReport, row: &RuleRow) -> String {
 fn repeated<'a>(model: &'a ModelReport, warning: &RuleRow) -> Option<&'a RuleRow> {
     let fails = |row: &&RuleRow| row.outcome == Outcome::Fail && row.ignored.is_none();
     let same = |row: &&RuleRow| row.id == warning.id && row.findings == warning.findings;
-    model.rules.iter().filter(fails).find(same).filter(|_| warning.outcome == Outcome::Warn)
+    model
+        .rules
+        .iter()
+        .filter(fails)
+        .find(same)
+        .filter(|_| warning.outcome == Outcome::Warn)
 }
 
 fn write_findings(screen: &mut Screen, row: &RuleRow) {
-    let shown = if screen.is_verbose() { usize::MAX } else { FINDINGS_SHOWN };
-    if row.findings.is_empty() {
+    let shown = screen.at_most(FINDINGS_SHOWN);
+    let findings: Vec<&Finding> = row.findings.iter().take(shown).collect();
+    if findings.is_empty() {
         screen.paragraph("    ", row.summary, Keep::Words);
     }
-    for finding in row.findings.iter().take(shown) {
-        write_finding(screen, "    ", finding);
+    let before = if row.findings.len() > 1 {
+        "    - "
+    } else {
+        "    "
+    };
+    let all_at = findings.first().and_then(|first| place(first));
+    if findings.len() > 1 && findings.iter().all(|finding| place(finding) == all_at) {
+        for finding in &findings {
+            screen.paragraph(before, &short(&finding.message, MESSAGE_MAX), Keep::Words);
+        }
+        if let Some(place) = all_at {
+            screen.whole(&format!("    all at {place}"));
+        }
+    } else {
+        for finding in &findings {
+            write_finding(screen, before, &finding.message, place(finding));
+        }
     }
-    let left = row.findings.len().saturating_sub(shown) + row.more_findings;
+    let left = row.findings.len() - findings.len() + row.more_findings;
     if left > 0 {
         screen.paragraph("    ", &format!("and {left} more"), Keep::Words);
     }
 }
 
 /// The message, and its place behind it or, where that is too long, on a line of its own.
-fn write_finding(screen: &mut Screen, before: &str, finding: &Finding) {
-    let Some(place) = place(finding) else {
-        return screen.paragraph(before, &finding.message, Keep::Words);
+fn write_finding(screen: &mut Screen, before: &str, message: &str, place: Option<String>) {
+    let message = short(message, MESSAGE_MAX);
+    let Some(place) = place else {
+        return screen.paragraph(before, &message, Keep::Words);
     };
-    let message = short(&finding.message, usize::MAX);
+    let indent = columns(before);
     let line = format!("{message}, at {place}");
-    if columns(before) + columns(&line) <= screen.width() {
+    if indent + columns(&line) <= screen.width() {
         screen.paragraph(before, &line, Keep::Words);
     } else {
         screen.paragraph(before, &message, Keep::Words);
-        screen.whole(&format!("{:indent$}at {place}", "", indent = columns(before)));
+        screen.whole(&format!("{:indent$}at {place}", ""));
     }
 }
 
 /// `config.json:3:17`, which editors and terminals open, else `config.json#/rope_scaling`.
 fn place(finding: &Finding) -> Option<String> {
     let path = short(finding.path.as_deref()?, PATH_MAX);
-    Some(match (finding.line, finding.column, finding.pointer.as_deref()) {
-        (Some(line), Some(column), _) => format!("{path}:{line}:{column}"),
-        (Some(line), None, _) => format!("{path}:{line}"),
-        (None, _, Some(pointer)) if !pointer.is_empty() => format!("{path}#{}", short(pointer, NAME_MAX)),
-        _ => path,
-    })
+    Some(
+        match (finding.line, finding.column, finding.pointer.as_deref()) {
+            (Some(line), Some(column), _) => format!("{path}:{line}:{column}"),
+            (Some(line), None, _) => format!("{path}:{line}"),
+            (None, _, Some(pointer)) if !pointer.is_empty() => {
+                format!("{path}#{}", short(pointer, NAME_MAX))
+            }
+            _ => path,
+        },
+    )
 }
-
-/// Most characters of a path: longer ones are an attack, the Hub's are far below.
-const PATH_MAX: usize = 500;
 
 /// What rules at level note found, and what others remark.
 fn write_notes(screen: &mut Screen, model: &ModelReport) {
     let mut notes: Vec<(&str, &Finding)> = vec![];
     for row in model.rules.iter().filter(|row| row.ignored.is_none()) {
-        let is_note = row.level == Level::Note && matches!(row.outcome, Outcome::Warn | Outcome::Unknown);
-        let told = if is_note { row.findings.as_slice() } else { &[] };
+        let is_note =
+            row.level == Level::Note && matches!(row.outcome, Outcome::Warn | Outcome::Unknown);
+        let told = if is_note {
+            row.findings.as_slice()
+        } else {
+            &[]
+        };
         for note in told.iter().chain(&row.notes) {
             if !notes.contains(&(row.id, note)) {
                 notes.push((row.id, note));
@@ -127,52 +166,69 @@ fn write_notes(screen: &mut Screen, model: &ModelReport) {
     if notes.is_empty() {
         return;
     }
-    let shown = if screen.is_verbose() { usize::MAX } else { NOTES_SHOWN };
+    let shown = screen.at_most(NOTES_SHOWN);
     screen.heading("Notes");
     for (id, note) in notes.iter().take(shown) {
-        let note = Finding { message: format!("{id}: {}", note.message), ..(*note).clone() };
-        write_finding(screen, "  ", &note);
+        let text = format!("{id}: {}", note.message);
+        write_finding(screen, "- ", &text, place(note));
     }
     if notes.len() > shown {
-        screen.paragraph("  ", &format!("and {} more", notes.len() - shown), Keep::Words);
+        let left = notes.len() - shown;
+        screen.paragraph("", &format!("and {left} more"), Keep::Words);
     }
 }
 
 fn write_ignored(screen: &mut Screen, model: &ModelReport) {
-    let ignored: Vec<_> = model.rules.iter().filter_map(|row| Some((row, row.ignored.as_deref()?))).collect();
+    let ignored: Vec<_> = model
+        .rules
+        .iter()
+        .filter_map(|row| Some((row, row.ignored.as_deref()?)))
+        .collect();
     if ignored.is_empty() {
         return;
     }
     screen.heading("Ignored");
     for (row, reason) in ignored {
-        let text = format!("{} ({}): {reason}", title_of(model, row), row.outcome.as_str());
-        screen.paragraph("  ", &text, Keep::Words);
+        let text = format!(
+            "{} ({}): {reason}",
+            title_of(model, row),
+            row.outcome.as_str()
+        );
+        screen.paragraph("- ", &text, Keep::Words);
     }
 }
 
 /// What needs no attention: what passed by name, what was skipped by number.
 fn write_quiet(screen: &mut Screen, model: &ModelReport) {
     let of = |outcome: Outcome| -> Vec<&RuleRow> {
-        model.rules.iter().filter(|row| row.ignored.is_none() && row.outcome == outcome).collect()
+        model
+            .rules
+            .iter()
+            .filter(|row| row.ignored.is_none() && row.outcome == outcome)
+            .collect()
     };
     let (passed, skipped) = (of(Outcome::Pass), of(Outcome::Skip));
-    let names: Vec<String> = passed.iter().map(|row| title_of(model, row)).collect();
-    if !names.is_empty() {
-        let text = format!("{}: {}", counted(length(&names), "rule"), names.join(", "));
-        screen.blank();
-        screen.paragraph("Passes ", &text, Keep::Words);
-    }
-    if skipped.is_empty() {
+    if passed.is_empty() && skipped.is_empty() {
         return;
     }
-    if names.is_empty() {
-        screen.blank();
-    }
-    screen.paragraph("", &format!("Skipped {}", counted(length(&skipped), "rule")), Keep::Words);
+    let passing = format!("{} passed", counted(length(&passed), "rule"));
+    let skipping = match skipped.len() {
+        0 => String::new(),
+        many => format!(" ({many} skipped)"),
+    };
+    let names: Vec<String> = passed.iter().map(|row| title_of(model, row)).collect();
+    let colon = if names.is_empty() { "" } else { ": " };
+    let text = format!("{passing}{skipping}{colon}{}", names.join(", "));
+    screen.blank();
+    screen.paragraph("", &text, Keep::Words);
     if screen.is_verbose() {
         for row in skipped {
-            let why = row.findings.first().map_or("does not apply", |finding| finding.message.as_str());
-            screen.paragraph("  ", &format!("{}: {why}", title_of(model, row)), Keep::Words);
+            let why = row
+                .findings
+                .first()
+                .map_or("does not apply", |finding| finding.message.as_str());
+            let text = format!("skipped {}: {why}", title_of(model, row));
+            screen.paragraph("- ", &text, Keep::Words);
         }
     }
 }

@@ -6,14 +6,14 @@ use super::{TableOptions, word};
 use crate::escape;
 use crate::text::{Keep, columns, wrap};
 
-/// Most characters of a name: enough for every name on the Hub, whose repository names end at 96
-/// (<https://github.com/huggingface/huggingface_hub/blob/main/src/huggingface_hub/utils/_validators.py>)
-/// after an organisation of up to 42.
+/// Most characters of a name. A repository name on the Hub has at most 96 after its organisation
+/// (`REPO_ID_REGEX` of
+/// <https://github.com/huggingface/huggingface_hub/blob/main/src/huggingface_hub/utils/_validators.py>).
 pub(super) const NAME_MAX: usize = 140;
-/// Most characters of a line that is not wrapped: a command with a long path in it.
-const LINE_MAX: usize = 2_000;
-/// Most characters of a message.
-const MESSAGE_MAX: usize = 800;
+/// Most characters of a message that may quote a repository.
+pub(super) const MESSAGE_MAX: usize = 500;
+/// Most characters of anything: a command with long names in it, the list of all rules.
+const TEXT_MAX: usize = 4_000;
 /// Narrower terminals get lines of this width, which they wrap themselves.
 const WIDTH_MIN: usize = 30;
 
@@ -30,7 +30,10 @@ pub(super) struct Screen {
 
 impl Screen {
     pub(super) fn new(options: TableOptions) -> Self {
-        Self { options, text: String::new() }
+        Self {
+            options,
+            text: String::new(),
+        }
     }
 
     pub(super) fn text(&self) -> &str {
@@ -39,6 +42,15 @@ impl Screen {
 
     pub(super) fn is_verbose(&self) -> bool {
         self.options.verbose
+    }
+
+    /// How many of something are shown: `few`, or all where the user wants to see all.
+    pub(super) fn at_most(&self, few: usize) -> usize {
+        if self.options.verbose {
+            usize::MAX
+        } else {
+            few
+        }
     }
 
     pub(super) fn width(&self) -> usize {
@@ -57,7 +69,7 @@ impl Screen {
 
     /// Text that is wrapped, indented by what stands before its first line.
     pub(super) fn paragraph(&mut self, before: &str, text: &str, keep: Keep) {
-        let text = escape::for_terminal(text, MESSAGE_MAX);
+        let text = escape::for_terminal(text, TEXT_MAX);
         let room = self.width().saturating_sub(columns(before));
         for (at, line) in wrap(&text, room, keep).iter().enumerate() {
             if at == 0 {
@@ -66,21 +78,21 @@ impl Screen {
                 self.indent(columns(before));
             }
             self.text.push_str(line);
-            self.blank();
+            self.end_line();
         }
     }
 
     /// A line that is never wrapped: a command, a place in a file.
     pub(super) fn whole(&mut self, text: &str) {
-        self.text.push_str(&escape::for_terminal(text, LINE_MAX));
-        self.blank();
+        self.text.push_str(&escape::for_terminal(text, TEXT_MAX));
+        self.end_line();
     }
 
-    /// A verdict in colour, padded to `columns_of_word`, and what it is about.
-    pub(super) fn verdict(&mut self, verdict: Verdict, columns_of_word: usize, about: &str) {
+    /// A verdict in colour; `between` stands between it and what is said about it.
+    pub(super) fn verdict(&mut self, verdict: Verdict, between: &str, about: &str) {
         let word = word(verdict);
         let start = self.text.len();
-        self.paragraph(&format!("{word:columns_of_word$}  "), about, Keep::Words);
+        self.paragraph(&format!("{word}{between}"), about, Keep::Words);
         if self.options.colour {
             // Bold, which colour-blind readers see too, and green, yellow or red of the terminal's theme.
             let colour = match verdict {
@@ -88,7 +100,8 @@ impl Screen {
                 Verdict::Undecided => "\x1b[1;33m",
                 Verdict::Fail => "\x1b[1;31m",
             };
-            self.text.replace_range(start..start + word.len(), &format!("{colour}{word}\x1b[0m"));
+            self.text
+                .replace_range(start..start + word.len(), &format!("{colour}{word}\x1b[0m"));
         }
     }
 
@@ -97,8 +110,14 @@ impl Screen {
         for line in lines.lines() {
             self.indent(indent);
             self.text.push_str(line);
-            self.blank();
+            self.end_line();
         }
+    }
+
+    /// Ends a line without the spaces that a column left empty has put there.
+    fn end_line(&mut self) {
+        self.text.truncate(self.text.trim_end_matches(' ').len());
+        self.text.push('\n');
     }
 
     fn indent(&mut self, columns: usize) {

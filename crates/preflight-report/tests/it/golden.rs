@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use preflight_report::table::TableOptions;
 use preflight_report::{json, lists, page, table};
-use preflight_rules::report::Report;
+use preflight_rules::report::{FitVerdict, Report, Target, Verdict};
 use unicode_width::UnicodeWidthStr;
 
 use crate::sample;
@@ -35,7 +35,10 @@ fn table() {
 
 #[test]
 fn verbose_table() {
-    let options = TableOptions { verbose: true, ..PLAIN };
+    let options = TableOptions {
+        verbose: true,
+        ..PLAIN
+    };
     let text = drawn(&sample::hostile(), options);
     assert_is_safe(&text);
     assert_fits(&text, 80);
@@ -46,7 +49,7 @@ fn verbose_table() {
 fn a_good_model_fits_on_a_screen_and_ends_with_the_command() {
     let report = sample::good();
     let text = drawn(&report, PLAIN);
-    assert!(text.lines().count() <= 38, "{} lines", text.lines().count());
+    assert!(text.lines().count() <= 36, "{} lines", text.lines().count());
     let (_, command) = report.models[0].next.last().unwrap();
     assert_eq!(text.lines().last(), Some(command.as_str()));
 }
@@ -61,9 +64,54 @@ fn any_width_is_drawn() {
 }
 
 #[test]
+fn the_hardware_before_the_smallest_shows_why_not_less() {
+    let mut report = sample::good();
+    report.models[0].fit.smallest = Some("4x_nvidia_h100_80gb_sxm".into());
+    let text = drawn(&report, PLAIN);
+    let shown: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("  ")?.split_once("_nvidia_"))
+        .map(|(count, _)| count)
+        .collect();
+    assert_eq!(shown, ["2x", "4x", "8x"]);
+}
+
+#[test]
+fn a_model_too_large_for_all_hardware_is_shown_the_largest() {
+    let mut report = sample::good();
+    let fit = &mut report.models[0].fit;
+    fit.smallest = None;
+    for option in &mut fit.options {
+        option.verdict = FitVerdict::DoesNotFit;
+    }
+    let text = drawn(&report, PLAIN);
+    assert!(text.contains("No hardware is large enough for 1 sequence of 4096 tokens"));
+    assert!(text.contains("8x_nvidia_h200_140gb_sxm  does not fit"));
+}
+
+#[test]
+fn warnings_that_fail_are_named_beside_the_verdict() {
+    let mut report = sample::hostile();
+    let model = &mut report.models[0];
+    model.verdicts = vec![(Target::Upload, Verdict::Fail)];
+    let text = drawn(&report, PLAIN);
+    let first = text.lines().next();
+    assert_eq!(
+        first,
+        Some("FAIL  upload  transformers-too-new, chat-template-missing")
+    );
+}
+
+#[test]
 fn colour_changes_nothing_but_the_verdict_words() {
     let report = sample::several();
-    let coloured = drawn(&report, TableOptions { colour: true, ..PLAIN });
+    let coloured = drawn(
+        &report,
+        TableOptions {
+            colour: true,
+            ..PLAIN
+        },
+    );
     assert!(coloured.contains("\x1b[1;32mPASS\x1b[0m"));
     assert!(coloured.contains("\x1b[1;33mUNDECIDED\x1b[0m"));
     assert!(coloured.contains("\x1b[1;31mFAIL\x1b[0m"));
@@ -76,7 +124,11 @@ fn colour_changes_nothing_but_the_verdict_words() {
 
 #[test]
 fn json() {
-    for (name, report) in [("good", sample::good()), ("hostile", sample::hostile()), ("adapter", sample::adapter())] {
+    for (name, report) in [
+        ("good", sample::good()),
+        ("hostile", sample::hostile()),
+        ("adapter", sample::adapter()),
+    ] {
         let mut out = vec![];
         json::write(&report, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
@@ -88,11 +140,26 @@ fn json() {
 #[test]
 fn list() {
     let rows = [
-        ["togethercomputer/llama-2-7b-chat", "4096", "same architecture, smaller context than the checkpoint's, so pass `--max-seq-length 4096`"],
-        ["Qwen/通义千问-7B", "-", "another \x1b[31marchitecture\nthan the checkpoint's"],
-        ["meta-llama/Meta-Llama-3.1-8B-Instruct-Reference", "131072", ""],
+        [
+            "togethercomputer/llama-2-7b-chat",
+            "4096",
+            "same architecture, smaller context than the checkpoint's, so pass `--max-seq-length 4096`",
+        ],
+        [
+            "Qwen/通义千问-7B",
+            "-",
+            "another \x1b[31marchitecture\nthan the checkpoint's",
+        ],
+        [
+            "meta-llama/Meta-Llama-3.1-8B-Instruct-Reference",
+            "131072",
+            "",
+        ],
     ];
-    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.map(String::from).to_vec()).collect();
+    let rows: Vec<Vec<String>> = rows
+        .iter()
+        .map(|row| row.map(String::from).to_vec())
+        .collect();
     let text = lists::list(&["base model", "context", "remarks"], &rows, 100);
     assert_is_safe(&text);
     assert_fits(&text, 100);
@@ -146,17 +213,29 @@ fn assert_fits(text: &str, width: usize) {
     for line in text.lines() {
         let copied = line.trim_start();
         let is_whole = !copied.contains(' ')
-            || ["together ", "at ", "`hf "].iter().any(|start| copied.starts_with(start));
-        assert!(line.width() <= width || is_whole, "{} columns: {line}", line.width());
+            || ["together ", "at ", "all at ", "`hf "]
+                .iter()
+                .any(|start| copied.starts_with(start));
+        assert!(
+            line.width() <= width || is_whole,
+            "{} columns: {line}",
+            line.width()
+        );
         assert_eq!(line, line.trim_end(), "no line ends with a space");
     }
 }
 
 fn assert_is_golden(name: &str, actual: &str) {
-    let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests", "golden", name].iter().collect();
+    let path: PathBuf = [env!("CARGO_MANIFEST_DIR"), "tests", "golden", name]
+        .iter()
+        .collect();
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
         std::fs::write(&path, actual).unwrap();
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(expected == actual, "{} differs; is now:\n{actual}", path.display());
+    assert!(
+        expected == actual,
+        "{} differs; is now:\n{actual}",
+        path.display()
+    );
 }

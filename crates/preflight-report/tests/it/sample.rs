@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use preflight_rules::report::{
-    AdapterSummary, BaseModelMatch, Cost, FactsSummary, Finding, Fit, FitOption, FitVerdict, Level, ModelReport,
-    OtherPolicy, Outcome, ParametersSummary, Report, RuleRow, Target, Verdict,
+    AdapterSummary, BaseModelMatch, Cost, FactsSummary, Finding, Fit, FitOption, FitVerdict, Level,
+    ModelReport, OtherPolicy, Outcome, ParametersSummary, Report, RuleRow, Target, Verdict,
 };
 
 const BOTH: [Target; 2] = Target::ALL;
@@ -21,7 +21,10 @@ pub(crate) fn hostile() -> Report {
 
 /// An adapter of which little is known.
 pub(crate) fn adapter() -> Report {
-    report("not decided: weights could not be read", vec![adapter_model()])
+    report(
+        "not decided: weights could not be read",
+        vec![adapter_model()],
+    )
 }
 
 /// All of them in one run.
@@ -61,11 +64,24 @@ fn good_model() -> ModelReport {
         "weights-config-mismatch",
         "weights-not-safetensors",
     ];
-    let mut rules: Vec<RuleRow> = passed.into_iter().map(|id| row(id, Level::Error, &BOTH, Outcome::Pass)).collect();
-    rules.push(row("task-unsupported", Level::Error, &[Target::Upload], Outcome::Pass));
+    let mut rules: Vec<RuleRow> = passed
+        .into_iter()
+        .map(|id| row(id, Level::Error, &BOTH, Outcome::Pass))
+        .collect();
+    rules.push(row(
+        "task-unsupported",
+        Level::Error,
+        &[Target::Upload],
+        Outcome::Pass,
+    ));
     rules.push(RuleRow {
         findings: vec![message("no archive")],
-        ..row("archive-nested", Level::Error, &[Target::Upload], Outcome::Skip)
+        ..row(
+            "archive-nested",
+            Level::Error,
+            &[Target::Upload],
+            Outcome::Skip,
+        )
     });
     let name = "HuggingFaceTB/SmolLM2-1.7B-Instruct";
     ModelReport {
@@ -78,10 +94,16 @@ fn good_model() -> ModelReport {
         kind: "model",
         is_check_passed: true,
         message: "accepted for upload and fine-tune".into(),
-        verdicts: vec![(Target::Upload, Verdict::Pass), (Target::FineTune, Verdict::Pass)],
+        verdicts: vec![
+            (Target::Upload, Verdict::Pass),
+            (Target::FineTune, Verdict::Pass),
+        ],
         other_policies: vec![OtherPolicy {
             id: "together-2026-07".into(),
-            verdicts: vec![(Target::Upload, Verdict::Pass), (Target::FineTune, Verdict::Fail)],
+            verdicts: vec![
+                (Target::Upload, Verdict::Pass),
+                (Target::FineTune, Verdict::Fail),
+            ],
             because: vec!["base-model-incompatible"],
         }],
         facts: FactsSummary {
@@ -124,7 +146,9 @@ fn good_model() -> ModelReport {
         next: vec![
             (
                 Target::Upload,
-                format!("together models upload --model-name smollm2-1.7b-instruct --model-source {name}"),
+                format!(
+                    "together models upload --model-name smollm2-1.7b-instruct --model-source {name}"
+                ),
             ),
             (
                 Target::FineTune,
@@ -152,11 +176,26 @@ fn base_models() -> Vec<BaseModelMatch> {
         base(
             "togethercomputer/llama-2-7b-chat",
             true,
-            &["same architecture `LlamaForCausalLM`", "4096 tokens, pass `--max-seq-length 4096`"],
+            &[
+                "same architecture `LlamaForCausalLM`",
+                "4096 tokens, pass `--max-seq-length 4096`",
+            ],
         ),
-        base("meta-llama/Llama-3.2-1B-Instruct", true, &["same architecture `LlamaForCausalLM`"]),
-        base("meta-llama/Meta-Llama-3.1-8B-Instruct-Reference", true, &["4.7 times as large"]),
-        base("Qwen/Qwen3-8B", false, &["another architecture: `Qwen3ForCausalLM`"]),
+        base(
+            "meta-llama/Llama-3.2-1B-Instruct",
+            true,
+            &["same architecture `LlamaForCausalLM`"],
+        ),
+        base(
+            "meta-llama/Meta-Llama-3.1-8B-Instruct-Reference",
+            true,
+            &["4.7 times as large"],
+        ),
+        base(
+            "Qwen/Qwen3-8B",
+            false,
+            &["another architecture: `Qwen3ForCausalLM`"],
+        ),
     ]
 }
 
@@ -202,10 +241,16 @@ fn hostile_model() -> ModelReport {
         kind: "model",
         is_check_passed: false,
         message: format!("not accepted: `{script}` {rtl}"),
-        verdicts: vec![(Target::Upload, Verdict::Undecided), (Target::FineTune, Verdict::Fail)],
+        verdicts: vec![
+            (Target::Upload, Verdict::Undecided),
+            (Target::FineTune, Verdict::Fail),
+        ],
         other_policies: vec![OtherPolicy {
             id: "together-2026-07".into(),
-            verdicts: vec![(Target::Upload, Verdict::Undecided), (Target::FineTune, Verdict::Fail)],
+            verdicts: vec![
+                (Target::Upload, Verdict::Undecided),
+                (Target::FineTune, Verdict::Fail),
+            ],
             because: vec![],
         }],
         facts: FactsSummary {
@@ -346,8 +391,15 @@ fn adapter_model() -> ModelReport {
     model.fit = Fit::default();
     model.base_models.clear();
     model.rules = vec![RuleRow {
-        findings: vec![message("`adapter_model.safetensors` could not be read: timed out after 30 s")],
-        ..row("adapter-incomplete", Level::Error, &[Target::Upload], Outcome::Unknown)
+        findings: vec![message(
+            "`adapter_model.safetensors` could not be read: timed out after 30 s",
+        )],
+        ..row(
+            "adapter-incomplete",
+            Level::Error,
+            &[Target::Upload],
+            Outcome::Unknown,
+        )
     }];
     model.next.clear();
     model

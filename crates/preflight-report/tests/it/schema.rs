@@ -11,14 +11,25 @@ use crate::sample;
 fn the_schema_is_a_schema() {
     let schema = parsed_schema();
     assert!(jsonschema::draft202012::meta::is_valid(&schema));
-    assert_eq!(schema["properties"]["schema_version"]["const"], json!(json::SCHEMA_VERSION));
+    assert_eq!(
+        schema["properties"]["schema_version"]["const"],
+        json!(json::SCHEMA_VERSION)
+    );
 }
 
 #[test]
 fn reports_are_valid() {
     let validator = validator();
-    for report in [sample::good(), sample::hostile(), sample::adapter(), sample::several()] {
-        let errors: Vec<_> = validator.iter_errors(&written(&report)).map(|error| error.to_string()).collect();
+    for report in [
+        sample::good(),
+        sample::hostile(),
+        sample::adapter(),
+        sample::several(),
+    ] {
+        let errors: Vec<_> = validator
+            .iter_errors(&written(&report))
+            .map(|error| error.to_string())
+            .collect();
         assert_eq!(errors, [""; 0]);
     }
 }
@@ -28,10 +39,19 @@ fn a_report_without_any_one_of_its_fields_is_rejected() {
     let validator = validator();
     let report = whole();
     let mut removed = 0;
-    for pointer in pointers(&report).iter().filter(|pointer| is_required(pointer)) {
+    for pointer in pointers(&report)
+        .iter()
+        .filter(|pointer| is_required(pointer))
+    {
         let mut broken = report.clone();
         let (parent, key) = pointer.rsplit_once('/').unwrap();
-        broken.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(key).unwrap();
+        broken
+            .pointer_mut(parent)
+            .unwrap()
+            .as_object_mut()
+            .unwrap()
+            .remove(key)
+            .unwrap();
         assert!(!validator.is_valid(&broken), "valid without {pointer}");
         removed += 1;
     }
@@ -45,7 +65,11 @@ fn a_report_with_any_field_of_a_wrong_type_is_rejected() {
     for pointer in pointers(&report) {
         let mut broken = report.clone();
         let value = broken.pointer_mut(&pointer).unwrap();
-        *value = if value.is_object() { json!([]) } else { json!({"an": "object"}) };
+        *value = if value.is_object() {
+            json!([])
+        } else {
+            json!({"an": "object"})
+        };
         assert!(!validator.is_valid(&broken), "valid with an odd {pointer}");
     }
 }
@@ -87,7 +111,10 @@ fn every_field_that_is_written_is_described() {
     let report = whole();
     for pointer in pointers(&report) {
         let described = describe(&schema, &pointer);
-        assert!(described.is_some_and(|text| text.len() > 5), "{pointer} is not described");
+        assert!(
+            described.is_some_and(|text| text.len() > 5),
+            "{pointer} is not described"
+        );
     }
 }
 
@@ -95,11 +122,21 @@ fn every_field_that_is_written_is_described() {
 fn what_was_never_worked_out_is_null() {
     let report = written(&sample::adapter());
     let fit = &report["models"][0]["fit"];
-    for field in ["context", "sequences", "kv_dtype", "gpu_memory_utilization", "load_dtype", "smallest"] {
+    for field in [
+        "context",
+        "sequences",
+        "kv_dtype",
+        "gpu_memory_utilization",
+        "load_dtype",
+        "smallest",
+    ] {
         assert_eq!(fit[field], Value::Null, "{field}");
     }
     assert_eq!(report["models"][0]["next"], Value::Null);
-    assert_eq!(report["models"][0]["facts"]["remote_code"]["required"], Value::Null);
+    assert_eq!(
+        report["models"][0]["facts"]["remote_code"]["required"],
+        Value::Null
+    );
 }
 
 fn parsed_schema() -> Value {
@@ -149,7 +186,9 @@ fn pointers(value: &Value) -> Vec<String> {
 
 /// Whether a field is always there: the keys of a map are not.
 fn is_required(pointer: &str) -> bool {
-    !["verdicts", "commands", "by_dtype"].iter().any(|map| pointer.contains(&format!("/{map}/")))
+    !["verdicts", "commands", "by_dtype"]
+        .iter()
+        .any(|map| pointer.contains(&format!("/{map}/")))
 }
 
 /// The description of the field at `pointer`, followed through the schema as a reader would.
@@ -161,10 +200,15 @@ fn describe<'a>(schema: &'a Value, pointer: &str) -> Option<&'a str> {
         let next = if key == "0" {
             at.get("items")
         } else {
-            at.get("properties").and_then(|fields| fields.get(key)).or(at.get("additionalProperties"))
+            at.get("properties")
+                .and_then(|fields| fields.get(key))
+                .or(at.get("additionalProperties"))
         };
         at = next?;
-        text = at["description"].as_str().or(resolved(schema, at)["description"].as_str()).or(text);
+        text = at["description"]
+            .as_str()
+            .or(resolved(schema, at)["description"].as_str())
+            .or(text);
     }
     text
 }
