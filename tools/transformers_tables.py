@@ -24,6 +24,7 @@ import sys
 import venv
 from pathlib import Path
 
+sys.dont_write_bytecode = True  # no __pycache__ beside the scripts
 import release_tables
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -85,7 +86,7 @@ def config_defaults():
         venv.create(environment, with_pip=True)
         run([python, "-m", "pip", "install", "--quiet", f"transformers=={DEFAULTS_RELEASE}"])
     quiet = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_OFFLINE": "1"}
-    return json.loads(run([python, "-W", "ignore", ROOT / "tools/config_defaults.py"], env=quiet))
+    return json.loads(run([python, "-B", "-W", "ignore", ROOT / "tools/config_defaults.py"], env=quiet))
 
 
 def run(command, env=None):
