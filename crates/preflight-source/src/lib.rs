@@ -1,1 +1,25 @@
-//! preflight-source
+//! Where a model comes from. A [`Source`] lists a repository and reads ranges of its files;
+//! [`collect`] turns that into the [`Snapshot`](preflight_model::snapshot::Snapshot) that everything
+//! else is computed from. The only files and sockets of the project.
+
+mod blocking;
+mod collect;
+mod error;
+mod folder;
+mod hub_cache;
+pub mod memory;
+mod model_ref;
+mod open;
+mod paths;
+mod pointer;
+pub mod recording;
+mod regular;
+mod source;
+
+pub use collect::{Collected, Limits, collect};
+pub use error::Error;
+pub use folder::Folder;
+pub use model_ref::{ModelRef, SecretUrl};
+pub use open::open;
+pub use recording::Recording;
+pub use source::{BoxFuture, Cost, FileKind, ListedFile, Listing, Meter, Source};

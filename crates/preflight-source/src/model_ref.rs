@@ -1,0 +1,371 @@
+//! MODEL as the command line and lists spell it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+
+/// Hosts whose pages name a repository of the Hub.
+const HUB_HOSTS: [&str; 3] = ["huggingface.co", "www.huggingface.co", "hf.co"];
+/// Longest name of a repository on the Hub.
+/// Source: <https://github.com/huggingface/huggingface_hub/blob/main/src/huggingface_hub/utils/_validators.py>
+const HUB_NAME_BYTES_MAX: usize = 96;
+const ARCHIVE_ENDINGS: [&str; 8] = [
+    ".tar.gz", ".tgz", ".tar", ".zip", ".tar.zst", ".tar.bz2", ".tar.xz", ".7z",
+];
+
+/// Which place a MODEL means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModelRef {
+    /// A folder, a recording or a local archive.
+    Local {
+        /// The path.
+        path: PathBuf,
+        /// The repository of the Hub that the same text would name if the path did not exist.
+        hides: Option<String>,
+    },
+    /// A repository of the Hub.
+    Hub {
+        /// `org/name`, or the bare `name` of an old repository.
+        id: String,
+        /// Branch, tag or commit.
+        revision: Option<String>,
+    },
+    /// A prefix or an object in S3, `s3://…`.
+    S3(String),
+    /// A file behind a URL.
+    Url(SecretUrl),
+}
+
+/// A URL that may carry a signature or a password: shown without them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SecretUrl(String);
+
+impl SecretUrl {
+    /// The whole URL, for the one who sends the request.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SecretUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (before, query) = match self.0.split_once(['?', '#']) {
+            Some((before, _)) => (before, "?…"),
+            None => (self.0.as_str(), ""),
+        };
+        let rest = before.split_once("://").map_or(before, |(_, rest)| rest);
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let host = authority
+            .rsplit_once('@')
+            .map_or(authority, |(_, host)| host);
+        write!(f, "https://{host}{path}{query}")
+    }
+}
+
+impl fmt::Debug for SecretUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SecretUrl({self})")
+    }
+}
+
+/// As the user gave it, without secrets.
+impl fmt::Display for ModelRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local { path, .. } => write!(f, "{}", path.display()),
+            Self::Hub { id, revision: None } => f.write_str(id),
+            Self::Hub {
+                id,
+                revision: Some(revision),
+            } => write!(f, "{id}@{revision}"),
+            Self::S3(address) => f.write_str(address),
+            Self::Url(url) => write!(f, "{url}"),
+        }
+    }
+}
+
+impl ModelRef {
+    /// Understands an argument of the command line: an existing folder (or local archive) wins over
+    /// the Hub repository of the same name.
+    pub fn from_argument(text: &str) -> Result<Self, Error> {
+        if let Some(plain) = unambiguous(text) {
+            return plain;
+        }
+        let path = Path::new(text);
+        if path.is_dir() || (is_archive(text) && path.is_file()) {
+            return Ok(Self::Local {
+                path: path.into(),
+                hides: hub_name(text).map(|_| text.to_owned()),
+            });
+        }
+        match hub_name(text) {
+            Some(hub) => Ok(hub),
+            None if path.exists() => Ok(local(text)),
+            None => Err(Error::NoSuchFolder(text.into())),
+        }
+    }
+
+    /// Understands a line of a list, whose meaning does not depend on what is on this disk:
+    /// `org/name` is the Hub, a path starts with `.` or `/`.
+    pub fn from_list(line: &str) -> Result<Self, Error> {
+        if let Some(plain) = unambiguous(line) {
+            return plain;
+        }
+        hub_name(line).ok_or_else(|| {
+            Error::Usage(format!("`{line}` is neither `org/name` nor an address; in a list, a path starts with `.` or `/`"))
+        })
+    }
+
+    /// What the user should know of how MODEL was understood.
+    pub fn note(&self) -> Option<String> {
+        match self {
+            Self::Local {
+                hides: Some(name), ..
+            } => Some(format!(
+                "`{name}` is a local path here; `hf://{name}` names the repository on the Hub"
+            )),
+            _ => None,
+        }
+    }
+}
+
+/// What has a scheme or can only be a path.
+fn unambiguous(text: &str) -> Option<Result<ModelRef, Error>> {
+    if text.is_empty() {
+        return Some(Err(Error::Usage("MODEL is empty".into())));
+    }
+    if text == "."
+        || text == ".."
+        || ["./", "../", "/"]
+            .iter()
+            .any(|start| text.starts_with(start))
+    {
+        return Some(Ok(local(text)));
+    }
+    let (scheme, rest) = text.split_once("://")?;
+    Some(match scheme {
+        "hf" => split_revision(rest)
+            .filter(|(id, _)| is_hub_id(id))
+            .map(|(id, revision)| hub(id, revision))
+            .ok_or_else(|| Error::Usage(format!("`{text}` does not name a repository: write `hf://org/name` or `hf://org/name@revision`"))),
+        "s3" if rest.split_once('/').is_some_and(|(bucket, _)| !bucket.is_empty()) => Ok(ModelRef::S3(text.into())),
+        "s3" => Err(Error::Usage(format!("`{text}` names no object: write `s3://bucket/prefix/` or `s3://bucket/key.tar.gz`"))),
+        "https" => https(text, rest),
+        _ => Err(Error::Usage(format!(
+            "`{scheme}://` is not an address that models are read from: use `hf://`, `s3://` or `https://`"
+        ))),
+    })
+}
+
+fn https(url: &str, rest: &str) -> Result<ModelRef, Error> {
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+    if host.is_empty() {
+        return Err(Error::Usage("the URL has no host".into()));
+    }
+    if !HUB_HOSTS.contains(&host) {
+        return Ok(ModelRef::Url(SecretUrl(url.into())));
+    }
+    let page: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let not_a_model = || Error::Usage(format!("`https://{rest}` is not the page of a model"));
+    match page.as_slice() {
+        // Other kinds of repositories and pages, which have the form of a name.
+        [
+            "datasets" | "spaces" | "docs" | "papers" | "blog" | "collections" | "api" | "models",
+            ..,
+        ] => Err(not_a_model()),
+        [org, name] => page_of(&format!("{org}/{name}"), None),
+        [
+            org,
+            name,
+            "tree" | "blob" | "commit",
+            "refs",
+            kind,
+            number,
+            ..,
+        ] => page_of(
+            &format!("{org}/{name}"),
+            Some(&format!("refs/{kind}/{number}")),
+        ),
+        [org, name, "tree" | "blob" | "commit", revision, ..] => page_of(
+            &format!("{org}/{name}"),
+            Some(&revision.replace("%2F", "/")),
+        ),
+        [_, _, "resolve", _, ..] => Ok(ModelRef::Url(SecretUrl(url.into()))),
+        [name] => page_of(name, None),
+        _ => Err(not_a_model()),
+    }
+    .map_err(|_: Error| not_a_model())
+}
+
+fn page_of(id: &str, revision: Option<&str>) -> Result<ModelRef, Error> {
+    if is_hub_id(id) {
+        return Ok(hub(id, revision));
+    }
+    Err(Error::Usage(id.into()))
+}
+
+fn local(text: &str) -> ModelRef {
+    ModelRef::Local {
+        path: text.into(),
+        hides: None,
+    }
+}
+
+fn hub(id: &str, revision: Option<&str>) -> ModelRef {
+    ModelRef::Hub {
+        id: id.into(),
+        revision: revision.map(Into::into),
+    }
+}
+
+/// `org/name` or `org/name@revision`.
+fn hub_name(text: &str) -> Option<ModelRef> {
+    let (id, revision) = split_revision(text)?;
+    (id.contains('/') && is_hub_id(id)).then(|| hub(id, revision))
+}
+
+/// Cuts at the first `@`: a name has none, a revision may. None where the revision is empty.
+fn split_revision(text: &str) -> Option<(&str, Option<&str>)> {
+    match text.split_once('@') {
+        None => Some((text, None)),
+        Some((_, "")) => None,
+        Some((id, revision)) => Some((id, Some(revision))),
+    }
+}
+
+/// Whether the Hub allows this as `org/name` or `name`.
+/// Source: <https://github.com/huggingface/huggingface_hub/blob/main/src/huggingface_hub/utils/_validators.py>
+pub(crate) fn is_hub_id(id: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let is_part = |part: &str| {
+        part.bytes()
+            .all(|byte| is_word(byte) || matches!(byte, b'-' | b'.'))
+            && part.bytes().next().is_some_and(is_word)
+            && part.bytes().last().is_some_and(is_word)
+    };
+    let mut parts = id.rsplit('/');
+    parts
+        .next()
+        .is_some_and(|name| name.len() <= HUB_NAME_BYTES_MAX && is_part(name))
+        && parts.next().is_none_or(is_part)
+        && parts.next().is_none()
+        && !id.contains("--")
+        && !id.contains("..")
+        && !id.to_ascii_lowercase().ends_with(".git")
+}
+
+/// Whether a file of this name is an archive.
+pub(crate) fn is_archive(name: &str) -> bool {
+    ARCHIVE_ENDINGS
+        .iter()
+        .any(|end| name.to_ascii_lowercase().ends_with(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hub_of(text: &str) -> (String, Option<String>) {
+        match ModelRef::from_list(text).unwrap() {
+            ModelRef::Hub { id, revision } => (id, revision),
+            other => panic!("{text} is {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_many_names_of_a_repository() {
+        for text in [
+            "org/name",
+            "hf://org/name",
+            "https://huggingface.co/org/name",
+            "https://hf.co/org/name/?x=1",
+        ] {
+            assert_eq!(hub_of(text), ("org/name".into(), None), "{text}");
+        }
+        let at = |revision: &str| ("org/name".into(), Some(revision.into()));
+        assert_eq!(hub_of("org/name@v1"), at("v1"));
+        assert_eq!(hub_of("hf://org/name@refs/pr/1"), at("refs/pr/1"));
+        assert_eq!(
+            hub_of("https://huggingface.co/org/name/tree/main"),
+            at("main")
+        );
+        assert_eq!(
+            hub_of("https://huggingface.co/org/name/blob/refs%2Fpr%2F1/config.json"),
+            at("refs/pr/1")
+        );
+        assert_eq!(
+            hub_of("https://huggingface.co/org/name/tree/refs/pr/1"),
+            at("refs/pr/1")
+        );
+        assert_eq!(hub_of("hf://gpt2").0, "gpt2");
+    }
+
+    #[test]
+    fn what_is_not_a_name() {
+        for text in [
+            "",
+            "word",
+            "a/b/c",
+            "org/na--me",
+            "org/name.git",
+            ".org/name",
+            "org/name@",
+            "hf://",
+            "hf://a/b/c",
+            "ftp://x/y",
+            "s3://",
+            "s3://bucket",
+            "https://",
+            "https://huggingface.co/datasets/a/b",
+            "https://huggingface.co/org/name/discussions/1",
+            "org/na me",
+        ] {
+            assert!(
+                ModelRef::from_list(text).unwrap_err().is_usage(),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_path_is_what_looks_like_one() {
+        for text in [".", "..", "./x", "../org/name", "/x"] {
+            assert_eq!(ModelRef::from_list(text).unwrap(), local(text));
+            assert_eq!(ModelRef::from_argument(text).unwrap(), local(text));
+        }
+        let error = ModelRef::from_argument("no-such-folder").unwrap_err();
+        assert_eq!(error.to_string(), "no such folder: `no-such-folder`");
+    }
+
+    #[test]
+    fn an_existing_folder_wins_and_says_so() {
+        // Tests run in the crate's own folder.
+        let here = ModelRef::from_argument("src/recording").unwrap();
+        assert_eq!(
+            here.note().unwrap(),
+            "`src/recording` is a local path here; `hf://src/recording` names the repository on the Hub"
+        );
+        assert!(ModelRef::from_argument("src").unwrap().note().is_none());
+        assert!(matches!(
+            ModelRef::from_list("src/recording").unwrap(),
+            ModelRef::Hub { .. }
+        ));
+    }
+
+    #[test]
+    fn signatures_are_not_shown() {
+        let url = "https://user:pass@host:8443/m.tar.gz?X-Amz-Signature=abc#d";
+        let model = ModelRef::from_argument(url).unwrap();
+        assert_eq!(model.to_string(), "https://host:8443/m.tar.gz?…");
+        assert_eq!(
+            format!("{model:?}"),
+            "Url(SecretUrl(https://host:8443/m.tar.gz?…))"
+        );
+        let ModelRef::Url(secret) = model else {
+            panic!()
+        };
+        assert_eq!(secret.expose(), url);
+    }
+}

@@ -1,0 +1,88 @@
+//! From a [`ModelRef`] to the [`Source`] that reads it.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+use crate::model_ref::is_archive;
+use crate::regular::describe;
+use crate::{Error, Folder, ModelRef, Recording, Source};
+
+/// Opens what `model` names.
+pub fn open(model: &ModelRef) -> Result<Box<dyn Source>, Error> {
+    let unsupported = |what| {
+        let input = model.to_string();
+        Err(Error::Unsupported { what, input })
+    };
+    match model {
+        ModelRef::Local { path, .. } => open_local(path),
+        ModelRef::Hub { .. } => unsupported("repositories on the Hub"),
+        ModelRef::S3(_) => unsupported("S3 addresses"),
+        ModelRef::Url(_) => unsupported("archives behind a URL"),
+    }
+}
+
+fn open_local(path: &Path) -> Result<Box<dyn Source>, Error> {
+    let input = path.display().to_string();
+    let kind = match fs::metadata(path) {
+        Ok(found) => found.file_type(),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Err(Error::NoSuchFolder(input));
+        }
+        Err(error) => return Err(Error::unavailable(&input, &error)),
+    };
+    if !kind.is_dir() {
+        return Err(if kind.is_file() && is_archive(&input) {
+            Error::Unsupported {
+                what: "archives",
+                input,
+            }
+        } else {
+            Error::NotAFolder {
+                path: input,
+                kind: describe(kind),
+            }
+        });
+    }
+    match Recording::open(path, &input)? {
+        Some(recording) => Ok(Box::new(recording)),
+        None => Ok(Box::new(Folder::new(path, &input)?)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fails(text: &str) -> String {
+        let error = open(&ModelRef::from_argument(text).unwrap()).unwrap_err();
+        assert!(error.is_usage());
+        error.to_string()
+    }
+
+    #[test]
+    fn one_clear_message_for_what_cannot_be_opened() {
+        assert_eq!(fails("./nowhere"), "no such folder: `./nowhere`");
+        assert_eq!(
+            fails("./Cargo.toml"),
+            "`./Cargo.toml` is a file, not a folder"
+        );
+        assert_eq!(fails("./Cargo.toml/x"), "no such folder: `./Cargo.toml/x`");
+        assert_eq!(
+            fails("/dev/null"),
+            "`/dev/null` is a character device, not a folder"
+        );
+        assert_eq!(
+            fails("org/name@v1"),
+            "repositories on the Hub are not supported by this version: `org/name@v1`"
+        );
+        assert_eq!(
+            fails("s3://b/k/"),
+            "S3 addresses are not supported by this version: `s3://b/k/`"
+        );
+        assert_eq!(
+            fails("https://h/m.tar.gz?sig=1"),
+            "archives behind a URL are not supported by this version: `https://h/m.tar.gz?…`"
+        );
+    }
+}

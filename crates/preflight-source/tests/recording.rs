@@ -1,0 +1,505 @@
+//! Recordings: what goes in comes out, and nothing that is wrong with one goes unsaid.
+
+#![allow(clippy::unwrap_used, reason = "a test may stop")]
+
+mod common;
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use common::{collect_all, content, header, pointer, reason, run, shard, write_file};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use preflight_model::fact::{Defect, Fact};
+use preflight_model::snapshot::{Access, Content, File, Origin, Snapshot, SourceKind};
+use preflight_source::{Error, Folder, ModelRef, Recording, Source, open, recording};
+use serde_json::{Value, json};
+
+fn open_at(dir: &Path) -> Recording {
+    Recording::open(dir, "given").unwrap().expect("a recording")
+}
+
+fn read_at(dir: &Path) -> Snapshot {
+    collect_all(&open_at(dir)).snapshot
+}
+
+/// The snapshot as its recording gives it back.
+fn as_recorded(mut snapshot: Snapshot, dir: &Path) -> Snapshot {
+    snapshot.origin.source = SourceKind::Recording;
+    snapshot.origin.input = "given".into();
+    if let Fact::Known(base) = &mut snapshot.base {
+        base.origin.source = SourceKind::Recording;
+        base.origin.input = dir.join("base").display().to_string();
+    }
+    snapshot
+}
+
+fn hub_snapshot(id: &str, files: Fact<Vec<File>>) -> Snapshot {
+    Snapshot {
+        origin: Origin {
+            input: id.into(),
+            source: SourceKind::Hub,
+            stands_for: SourceKind::Hub,
+            id: Some(id.into()),
+            revision: Some("main".into()),
+            commit: Some("0123456789abcdef0123456789abcdef01234567".into()),
+        },
+        access: Access::Open,
+        observed_at: Some("2025-11-20T10:00:00Z".into()),
+        files,
+        base: Fact::Absent,
+    }
+}
+
+fn file(path: &str, size: Option<u64>, content: Content) -> File {
+    File {
+        path: path.into(),
+        size,
+        sha256: None,
+        content,
+    }
+}
+
+#[test]
+fn a_folder_comes_back_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    for (path, bytes) in [
+        ("README.md", b"# x".to_vec()),
+        ("config.json", b"{}".to_vec()),
+        ("model-1.safetensors", shard(300)),
+        ("model-2.safetensors", shard(200_000)),
+        ("model-3.safetensors", pointer(5_000_000_000).into()),
+        ("model-4.safetensors", header(900)[..500].to_vec()),
+        ("model-5.safetensors", b"abc".to_vec()),
+        ("sub/config.json", b"{}".to_vec()),
+        ("with\\backslash", b"x".to_vec()),
+    ] {
+        write_file(folder.path(), path, bytes);
+    }
+    fs::File::create(folder.path().join("tokenizer_config.json"))
+        .unwrap()
+        .set_len(1 << 30)
+        .unwrap();
+    fs::create_dir(folder.path().join("generation_config.json")).unwrap();
+    let mut first = collect_all(&Folder::new(folder.path(), "folder").unwrap()).snapshot;
+    first.observed_at = Some("2025-11-20T10:00:00Z".into());
+
+    let out = tempfile::tempdir().unwrap();
+    recording::write(&first, out.path()).unwrap();
+    assert_eq!(read_at(out.path()), as_recorded(first, out.path()));
+
+    assert_eq!(
+        fs::read(out.path().join("model-1.safetensors")).unwrap(),
+        header(300)
+    );
+    assert!(!out.path().join("model-2.safetensors").exists());
+    assert!(
+        fs::metadata(out.path().join("model-2.safetensors.gz"))
+            .unwrap()
+            .len()
+            < 1000
+    );
+    assert!(!out.path().join("README.md").exists());
+
+    // A recording of a recording is the same recording.
+    let again = tempfile::tempdir().unwrap();
+    recording::write(&read_at(out.path()), again.path()).unwrap();
+    let text = |dir: &Path| fs::read_to_string(dir.join("recording.json")).unwrap();
+    assert_eq!(text(again.path()), text(out.path()));
+}
+
+#[test]
+fn an_adapter_brings_its_base() {
+    let config = |text: &str| Content::Whole(text.into());
+    let mut adapter = hub_snapshot(
+        "org/adapter",
+        Fact::Known(vec![file("adapter_config.json", Some(2), config("{}"))]),
+    );
+    let base = hub_snapshot(
+        "org/base",
+        Fact::Known(vec![file("config.json", Some(3), config("{ }"))]),
+    );
+    adapter.base = Fact::Known(Box::new(base));
+    let dir = tempfile::tempdir().unwrap();
+    recording::write(&adapter, dir.path()).unwrap();
+    assert_eq!(
+        read_at(dir.path()),
+        as_recorded(adapter.clone(), dir.path())
+    );
+
+    adapter.base = Fact::Unavailable("`org/base` was not looked for".into());
+    recording::write(&adapter, dir.path()).unwrap();
+    assert_eq!(read_at(dir.path()), as_recorded(adapter, dir.path()));
+    assert!(!dir.path().join("base").exists(), "the old base is gone");
+}
+
+#[test]
+fn what_was_refused_stays_refused() {
+    for access in [
+        Access::Refused("gated".into()),
+        Access::Unreachable("no route to host".into()),
+    ] {
+        let mut snapshot = hub_snapshot("org/gated", Fact::Unavailable("not listed".into()));
+        snapshot.access = access;
+        let dir = tempfile::tempdir().unwrap();
+        recording::write(&snapshot, dir.path()).unwrap();
+        assert_eq!(read_at(dir.path()), as_recorded(snapshot, dir.path()));
+    }
+}
+
+#[test]
+fn nothing_is_overwritten_but_a_recording() {
+    let snapshot = hub_snapshot(
+        "org/name",
+        Fact::Known(vec![file(
+            "config.json",
+            Some(2),
+            Content::Whole(b"{}".into()),
+        )]),
+    );
+    let parent = tempfile::tempdir().unwrap();
+    let refused = |dir: &Path| match recording::write(&snapshot, dir) {
+        Err(Error::Write { reason, .. }) => reason,
+        other => panic!("{other:?}"),
+    };
+
+    let dir = parent.path().join("out");
+    write_file(&dir, "mine.txt", "x");
+    assert_eq!(refused(&dir), "the folder is not empty and not a recording");
+    assert_eq!(refused(&dir.join("mine.txt")), "a file of that name exists");
+    fs::remove_file(dir.join("mine.txt")).unwrap();
+    recording::write(&snapshot, &dir).unwrap();
+    recording::write(&snapshot, &dir).unwrap();
+
+    write_file(&dir, "sub/mine.txt", "x");
+    assert_eq!(
+        refused(&dir),
+        "the recording that is there holds `sub/mine.txt`, which is not part of it"
+    );
+    assert_eq!(fs::read(dir.join("sub/mine.txt")).unwrap(), b"x");
+    let left: Vec<_> = fs::read_dir(parent.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(left, ["out"], "no temporary folder is left");
+}
+
+#[test]
+fn what_cannot_be_recorded() {
+    let whole = |path: &str| file(path, Some(1), Content::Whole(b"x".into()));
+    let malformed = Fact::Malformed(Defect::of_file("x", "broken"));
+    for (snapshot, expected) in [
+        (
+            hub_snapshot("a/b", Fact::Known(vec![whole("../config.json")])),
+            "the path `../config.json` leads outside",
+        ),
+        (
+            hub_snapshot("a/b", Fact::Known(vec![whole("a\\b.json")])),
+            "the path `a\\\\b.json` leads outside",
+        ),
+        (
+            hub_snapshot("a/b", Fact::Known(vec![file("/x", None, Content::Listed)])),
+            "the path `/x` leads outside",
+        ),
+        (
+            hub_snapshot("a/b", Fact::Known(vec![whole("recording.json")])),
+            "`recording.json`: file exists",
+        ),
+        (hub_snapshot("a/b", malformed), "its listing is malformed"),
+    ] {
+        let parent = tempfile::tempdir().unwrap();
+        let error = recording::write(&snapshot, &parent.path().join("out")).unwrap_err();
+        assert!(error.to_string().ends_with(expected), "{error}");
+        assert_eq!(
+            fs::read_dir(parent.path()).unwrap().count(),
+            0,
+            "nothing is left"
+        );
+    }
+}
+
+/// The least that is a recording, with changes.
+fn document(change: impl FnOnce(&mut Value)) -> Value {
+    let mut document = json!({
+        "format": "byom-preflight-recording",
+        "format_version": 1,
+        "source": "hub",
+        "files": [{"path": "config.json", "size": 2, "state": "whole"}],
+    });
+    change(&mut document);
+    document
+}
+
+fn recorded(document: &Value) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    write_file(dir.path(), "recording.json", document.to_string());
+    write_file(dir.path(), "config.json", "{}");
+    dir
+}
+
+#[test]
+fn a_recording_by_hand_needs_little() {
+    let dir = recorded(&document(|_| ()));
+    let source = open(&ModelRef::from_argument(dir.path().to_str().unwrap()).unwrap()).unwrap();
+    let snapshot = collect_all(&*source).snapshot;
+    assert_eq!(
+        (snapshot.origin.source, snapshot.origin.stands_for),
+        (SourceKind::Recording, SourceKind::Hub)
+    );
+    assert_eq!(
+        (snapshot.access, snapshot.base),
+        (Access::Open, Fact::Absent)
+    );
+    assert_eq!(
+        snapshot.files,
+        Fact::Known(vec![file(
+            "config.json",
+            Some(2),
+            Content::Whole(b"{}".into())
+        )])
+    );
+}
+
+#[test]
+fn the_example_of_the_docs_is_a_recording() {
+    let docs = include_str!("../../../docs/recording.md");
+    let example = docs
+        .split("```json")
+        .nth(1)
+        .unwrap()
+        .split("```")
+        .next()
+        .unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    write_file(dir.path(), "recording.json", example);
+    write_file(dir.path(), "config.json", [b' '; 651]);
+    write_file(dir.path(), "model.safetensors", header(500));
+    let snapshot = read_at(dir.path());
+    assert_eq!(snapshot.origin.id.as_deref(), Some("org/name"));
+    assert_eq!(
+        *content(&snapshot, "config.json"),
+        Content::Whole(vec![b' '; 651])
+    );
+    assert_eq!(
+        *content(&snapshot, "model.safetensors"),
+        Content::Prefix(header(500))
+    );
+}
+
+#[test]
+fn a_recording_that_is_wrong_says_how() {
+    let one_file = |file: Value| document(move |document| document["files"] = json!([file]));
+    let changed = |key: &'static str, value: Value| document(move |document| document[key] = value);
+    for (document, expected) in [
+        (
+            changed("format_version", json!(2)),
+            "its format version is 2, this program reads version 1",
+        ),
+        (
+            changed("format", json!("byom-preflight-recording-x")),
+            "its `format` is `byom-preflight-recording-x`, not `byom-preflight-recording`",
+        ),
+        (
+            changed("source", json!("recording")),
+            "its `source` is `recording`, not `hub`, `s3`, `archive` or `folder`",
+        ),
+        (
+            changed("container", json!({})),
+            "it has a `container`, which this program does not read",
+        ),
+        (
+            changed("access", json!({"state": "odd"})),
+            "the `state` of `access` is `odd`, not `open`, `refused` or `unreachable`",
+        ),
+        (
+            changed("listing", json!({"state": "odd"})),
+            "the `state` of `listing` is `odd`, not `known`, `absent` or `unavailable`",
+        ),
+        (
+            one_file(json!({"path": "../x", "state": "listed"})),
+            "the path `../x` leads outside",
+        ),
+        (
+            one_file(json!({"path": "/x", "state": "listed"})),
+            "the path `/x` leads outside",
+        ),
+        (
+            one_file(json!({"path": "a\u{0}", "state": "listed"})),
+            "the path `a\\0` leads outside",
+        ),
+        (
+            one_file(json!({"path": "a\\b", "size": 1, "state": "whole"})),
+            "the path `a\\\\b` leads outside",
+        ),
+        (
+            one_file(json!({"path": "x", "state": "whole"})),
+            "`x` is whole and has no `size`",
+        ),
+        (
+            one_file(json!({"path": "x", "size": 1, "state": "whole", "encoding": "gzip"})),
+            "`x` has an `encoding` and is no prefix",
+        ),
+        (
+            one_file(json!({"path": "x", "state": "listed", "sha256": "abc"})),
+            "the `sha256` of `x` is not 64 hexadecimal digits",
+        ),
+        (
+            changed(
+                "files",
+                json!([{"path": "x", "state": "listed"}, {"path": "x", "state": "pointer"}]),
+            ),
+            "the file `x` stands twice in it",
+        ),
+    ] {
+        let dir = recorded(&document);
+        let error = Recording::open(dir.path(), "given").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("the recording `given` is not valid: {expected}")
+        );
+    }
+    for text in [
+        r#"{"format": "byom-preflight-recording""#.into(),
+        one_file(json!({"path": "x", "state": "odd"})).to_string(),
+        one_file(json!({"path": "x", "size": -1, "state": "listed"})).to_string(),
+        one_file(json!({"path": "x", "state": "prefix", "encoding": "zstd"})).to_string(),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        write_file(dir.path(), "recording.json", &text);
+        let error = Recording::open(dir.path(), "given").unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("`recording.json` is not as expected: "),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn a_base_must_be_there_and_have_none() {
+    let with_base = document(|document| document["base"] = json!({"state": "known"}));
+    let dir = recorded(&with_base);
+    let error = run(Source::list(&open_at(dir.path()))).unwrap_err();
+    assert!(
+        error.to_string().ends_with("is not valid: it is missing"),
+        "{error}"
+    );
+    write_file(dir.path(), "base/recording.json", with_base.to_string());
+    let error = run(Source::list(&open_at(dir.path()))).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("is not valid: it has a base of its own"),
+        "{error}"
+    );
+}
+
+#[test]
+fn stored_files_that_do_not_agree_are_not_believed() {
+    let files = json!([
+        {"path": "config.json", "size": 3, "state": "whole"},
+        {"path": "generation_config.json", "size": 3, "state": "whole"},
+        {"path": "long.safetensors", "size": 100, "state": "prefix"},
+        {"path": "part.safetensors", "size": 100_000, "state": "prefix"},
+        {"path": "tokenizer_config.json", "size": 3, "state": "listed"},
+        {"path": "zip.safetensors", "size": 100_000, "state": "prefix", "encoding": "gzip"},
+    ]);
+    let dir = recorded(&document(|document| document["files"] = files));
+    write_file(dir.path(), "long.safetensors", header(200));
+    write_file(dir.path(), "part.safetensors", &header(200)[..100]);
+    write_file(dir.path(), "zip.safetensors.gz", b"this is no gzip member");
+    let snapshot = read_at(dir.path());
+    for (path, expected) in [
+        (
+            "config.json",
+            "the recording holds 2 bytes of it, which does not agree with its size of 3",
+        ),
+        (
+            "generation_config.json",
+            "the recording should hold it: no such file or directory",
+        ),
+        (
+            "long.safetensors",
+            "the recording holds 200 bytes of it, which does not agree with its size of 100",
+        ),
+        (
+            "part.safetensors",
+            "the recording does not hold its bytes 8 to 200",
+        ),
+        ("tokenizer_config.json", "the recording did not keep it"),
+        (
+            "zip.safetensors",
+            "its compressed form in the recording is broken: invalid gzip header",
+        ),
+    ] {
+        assert_eq!(
+            *content(&snapshot, path),
+            Content::Unavailable(expected.into()),
+            "{path}"
+        );
+    }
+}
+
+#[test]
+fn decompression_is_bounded() {
+    let files = json!([{"path": "m.safetensors", "size": 1_u64 << 40, "state": "prefix", "encoding": "gzip"}]);
+    let dir = recorded(&document(|document| document["files"] = files));
+    // A header of 1000 bytes with 8 MiB behind it.
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(&header(1000)).unwrap();
+    encoder.write_all(&vec![0; 8 << 20]).unwrap();
+    write_file(dir.path(), "m.safetensors.gz", encoder.finish().unwrap());
+    let recording = open_at(dir.path());
+    let collected = collect_all(&recording);
+    assert_eq!(
+        *content(&collected.snapshot, "m.safetensors"),
+        Content::Prefix(header(1000))
+    );
+    let beyond = run(Source::read(&recording, "m.safetensors", 0..1 << 39)).unwrap_err();
+    assert!(matches!(beyond, Error::Unavailable { .. }), "{beyond:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_in_a_recording_lead_nowhere() {
+    use std::os::unix::fs::symlink;
+    let outside = tempfile::tempdir().unwrap();
+    write_file(outside.path(), "config.json", "{}");
+    let files = json!([
+        {"path": "config.json", "size": 2, "state": "whole"},
+        {"path": "sub/config.json", "size": 2, "state": "whole"},
+    ]);
+    let dir = recorded(&document(|document| document["files"] = files));
+    fs::remove_file(dir.path().join("config.json")).unwrap();
+    symlink(
+        outside.path().join("config.json"),
+        dir.path().join("config.json"),
+    )
+    .unwrap();
+    symlink(outside.path(), dir.path().join("sub")).unwrap();
+    let snapshot = read_at(dir.path());
+    assert_eq!(
+        reason(&snapshot, "config.json"),
+        "the recording should hold it: it is a symbolic link"
+    );
+    let error = run(Source::read(&open_at(dir.path()), "sub/config.json", 0..2)).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .ends_with("a part of its path in the recording is no folder"),
+        "{error}"
+    );
+
+    let linked = tempfile::tempdir().unwrap();
+    symlink(
+        dir.path().join("recording.json"),
+        linked.path().join("recording.json"),
+    )
+    .unwrap();
+    assert!(
+        Recording::open(linked.path(), "given").unwrap().is_none(),
+        "a link is not a recording"
+    );
+}
