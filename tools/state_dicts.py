@@ -42,9 +42,9 @@ CASES = {
     "GemmaForCausalLM GemmaModel": [{}, HEAD, UNTIED, dict(attention_bias=True)],
     "Gemma2ForCausalLM Gemma2Model": [{}, HEAD, UNTIED, dict(attention_bias=True)],
     "Gemma3ForCausalLM Gemma3TextModel": [{}, HEAD, UNTIED, dict(attention_bias=True)],
-    "PhiForCausalLM PhiModel": [{}, TIED, dict(qk_layernorm=True), dict(num_key_value_heads=None)],
-    "Phi3ForCausalLM Phi3Model": [{}, TIED, dict(num_key_value_heads=None)],
-    "PhimoeForCausalLM PhimoeModel": [dict(num_local_experts=5), dict(attention_bias=True, lm_head_bias=True), dict(num_key_value_heads=None)],
+    "PhiForCausalLM PhiModel": [{}, HEAD, TIED, dict(qk_layernorm=True), dict(num_key_value_heads=None)],
+    "Phi3ForCausalLM Phi3Model": [{}, HEAD, TIED, dict(num_key_value_heads=None)],
+    "PhimoeForCausalLM PhimoeModel": [dict(num_local_experts=5), dict(HEAD, num_local_experts=5), dict(attention_bias=True, lm_head_bias=True), dict(num_key_value_heads=None)],
     "DeepseekV2ForCausalLM DeepseekV2Model": [
         dict(q_lora_rank=None, kv_lora_rank=20, qk_rope_head_dim=6, qk_nope_head_dim=14, v_head_dim=12, n_routed_experts=5, moe_intermediate_size=36, first_k_dense_replace=1, n_shared_experts=3),
         dict(q_lora_rank=18, attention_bias=True, n_routed_experts=5, first_k_dense_replace=2), TIED],
@@ -58,24 +58,24 @@ CASES = {
         dict(new_decoder_architecture=True, num_kv_heads=2, parallel_attn=False, num_ln_in_parallel_attn=1), dict(ffn_hidden_size=52), dict(alibi=True),
         dict(new_decoder_architecture=True, num_kv_heads=None, num_ln_in_parallel_attn=2)],
     "GPTNeoXForCausalLM GPTNeoXModel": [{}, TIED, dict(attention_bias=False)],
-    "GPT2LMHeadModel GPT2Model": [{}, UNTIED, dict(n_inner=52), dict(add_cross_attention=True)],
+    "GPT2LMHeadModel GPT2Model": [{}, UNTIED, dict(n_inner=52)],
     "GPTBigCodeForCausalLM GPTBigCodeModel": [{}, UNTIED, dict(n_inner=52), dict(multi_query=False)],
     "GPTJForCausalLM GPTJModel": [{}, TIED, dict(n_inner=52)],
     "GPTNeoForCausalLM GPTNeoModel": [dict(num_layers=6, attention_types=[[["global", "local"], 3]]), dict(num_layers=6, attention_types=[[["global", "local"], 3]], intermediate_size=None, **UNTIED)],
     "CodeGenForCausalLM CodeGenModel": [dict(num_attention_heads=8, hidden_size=64), dict(num_attention_heads=8, hidden_size=64, n_inner=52), dict(num_attention_heads=8, hidden_size=64, **TIED)],
-    "OlmoForCausalLM OlmoModel": [{}, TIED, dict(attention_bias=True), dict(num_key_value_heads=None)],
-    "Olmo2ForCausalLM Olmo2Model": [{}, TIED, dict(attention_bias=True), dict(num_key_value_heads=None)],
-    "OlmoeForCausalLM OlmoeModel": [dict(num_experts=5), dict(attention_bias=True), TIED],
+    "OlmoForCausalLM OlmoModel": [{}, HEAD, TIED, dict(attention_bias=True), dict(num_key_value_heads=None)],
+    "Olmo2ForCausalLM Olmo2Model": [{}, HEAD, TIED, dict(attention_bias=True), dict(num_key_value_heads=None)],
+    "OlmoeForCausalLM OlmoeModel": [dict(num_experts=5), dict(HEAD, num_experts=5), dict(attention_bias=True), TIED],
     "GlmForCausalLM GlmModel": [{}, HEAD, TIED, dict(attention_bias=False)],
     "Glm4ForCausalLM Glm4Model": [{}, HEAD, TIED, dict(attention_bias=True)],
     "Glm4MoeForCausalLM Glm4MoeModel": [
         dict(n_routed_experts=8, moe_intermediate_size=36, first_k_dense_replace=1, n_shared_experts=3), dict(HEAD, n_routed_experts=8, use_qk_norm=True, attention_bias=True), TIED],
     "Dots1ForCausalLM Dots1Model": [
         dict(n_routed_experts=8, moe_intermediate_size=36, first_k_dense_replace=1, n_shared_experts=3), dict(HEAD, n_routed_experts=8, attention_bias=True, n_shared_experts=1)],
-    "GraniteForCausalLM GraniteModel": [{}, UNTIED, dict(attention_bias=True), dict(mlp_bias=True), dict(num_key_value_heads=None)],
-    "GraniteMoeForCausalLM GraniteMoeModel": [dict(num_local_experts=5), dict(UNTIED, attention_bias=True)],
+    "GraniteForCausalLM GraniteModel": [{}, HEAD, UNTIED, dict(attention_bias=True), dict(mlp_bias=True), dict(num_key_value_heads=None)],
+    "GraniteMoeForCausalLM GraniteMoeModel": [dict(num_local_experts=5), dict(HEAD, num_local_experts=5), dict(UNTIED, attention_bias=True)],
     "GraniteMoeSharedForCausalLM GraniteMoeSharedModel": [dict(num_local_experts=5, shared_intermediate_size=28), dict(UNTIED, shared_intermediate_size=0)],
-    "SmolLM3ForCausalLM SmolLM3Model": [{}, UNTIED, dict(attention_bias=True), dict(mlp_bias=True)],
+    "SmolLM3ForCausalLM SmolLM3Model": [{}, HEAD, UNTIED, dict(attention_bias=True), dict(mlp_bias=True)],
     "ArceeForCausalLM ArceeModel": [{}, HEAD, TIED, dict(attention_bias=True), dict(mlp_bias=True)],
     "HeliumForCausalLM HeliumModel": [{}, HEAD, TIED, dict(attention_bias=True), dict(mlp_bias=True)],
     "NemotronForCausalLM NemotronModel": [{}, HEAD, TIED, dict(attention_bias=True), dict(mlp_bias=True)],
@@ -84,10 +84,10 @@ CASES = {
         dict(SIX, moe_num_experts=5, moe_intermediate_size=36, moe_num_shared_experts=3, moe_layer_start_index=1, moe_layer_end_index=4),
         dict(SIX, moe_num_experts=5, moe_num_shared_experts=0, moe_layer_interval=2, use_bias=True), dict(UNTIED, moe_num_experts=5, moe_layer_end_index=-1)],
     "Exaone4ForCausalLM Exaone4Model": [{}, HEAD, TIED],
-    "StableLmForCausalLM StableLmModel": [{}, TIED, dict(use_qkv_bias=True), dict(qk_layernorm=True), dict(use_parallel_residual=True)],
-    "Starcoder2ForCausalLM Starcoder2Model": [{}, UNTIED, dict(use_bias=False)],
-    "PersimmonForCausalLM PersimmonModel": [{}, TIED, dict(qk_layernorm=False)],
-    "CohereForCausalLM CohereModel": [{}, UNTIED, dict(use_qk_norm=True), dict(attention_bias=True), dict(num_key_value_heads=None)],
+    "StableLmForCausalLM StableLmModel": [{}, HEAD, TIED, dict(use_qkv_bias=True), dict(qk_layernorm=True), dict(use_parallel_residual=True)],
+    "Starcoder2ForCausalLM Starcoder2Model": [{}, HEAD, UNTIED, dict(use_bias=False)],
+    "PersimmonForCausalLM PersimmonModel": [{}, HEAD, TIED, dict(qk_layernorm=False)],
+    "CohereForCausalLM CohereModel": [{}, HEAD, UNTIED, dict(use_qk_norm=True), dict(attention_bias=True), dict(num_key_value_heads=None)],
     "Cohere2ForCausalLM Cohere2Model": [{}, HEAD, UNTIED, dict(attention_bias=True), dict(num_key_value_heads=None)],
     "BloomForCausalLM BloomModel": [{}, UNTIED],
     "OPTForCausalLM OPTModel": [
@@ -100,10 +100,10 @@ CASES = {
         dict(num_heads=8, head_dim=12), dict(num_heads=8, head_dim=12, use_bias=True, n_groups=2, state_size=9), dict(num_heads=8, head_dim=12, use_conv_bias=False, conv_kernel=3, tie_word_embeddings=True)],
     "BambaForCausalLM BambaModel": [
         dict(mamba_n_heads=8, mamba_d_head=12, attn_layer_indices=[1]), dict(UNTIED, mamba_n_heads=8, mamba_d_head=12, attn_layer_indices=[0, 2], mamba_proj_bias=True, mamba_conv_bias=False, mamba_n_groups=2, mamba_d_state=9),
-        dict(mamba_n_heads=8, mamba_d_head=12)],
+        dict(mamba_n_heads=8, mamba_d_head=12), dict(HEAD, mamba_n_heads=8, mamba_d_head=12, attn_layer_indices=[1], attention_bias=True, mlp_bias=True)],
     "JambaForCausalLM JambaModel": [
         dict(SIX, num_experts=5), dict(SIX, num_experts=5, expert_layer_period=3, expert_layer_offset=1, attn_layer_period=2, attn_layer_offset=1, mamba_proj_bias=True, mamba_conv_bias=False, tie_word_embeddings=True),
-        dict(SIX, num_experts=1, mamba_dt_rank=7, mamba_d_state=9, mamba_expand=3)],
+        dict(SIX, num_experts=1, mamba_dt_rank=7, mamba_d_state=9, mamba_expand=3), dict(HEAD, num_hidden_layers=6, num_experts=5)],
     "FalconH1ForCausalLM FalconH1Model": [
         dict(mamba_n_heads=8, mamba_d_head=12, mamba_d_ssm=96), dict(mamba_n_heads=8, mamba_d_head=12, mamba_d_ssm=96, mamba_rms_norm=True, mamba_proj_bias=True, projectors_bias=True, mlp_bias=True, attention_bias=True, mamba_conv_bias=False, mamba_n_groups=2),
         dict(HEAD, mamba_n_heads=8, mamba_d_head="auto", mamba_d_ssm=None, tie_word_embeddings=True)],
@@ -112,7 +112,7 @@ CASES = {
         dict(num_local_experts=0, shared_intermediate_size=28, layer_types=["attention", "attention", "mamba"], mamba_n_heads=8, mamba_proj_bias=True, mamba_conv_bias=False, attention_bias=True, tie_word_embeddings=True)],
     "Lfm2ForCausalLM Lfm2Model": [
         dict(full_attn_idxs=[1]), dict(full_attn_idxs=[0, 2], conv_bias=True, conv_L_cache=5, **UNTIED), dict(block_auto_adjust_ff_dim=False, layer_types=["conv", "full_attention", "conv"]),
-        dict(block_ffn_dim_multiplier=None, block_multiple_of=16)],
+        dict(block_ffn_dim_multiplier=None, block_multiple_of=16), HEAD],
     "RecurrentGemmaForCausalLM RecurrentGemmaModel": [dict(SIX, lru_width=54), dict(block_types=["attention", "recurrent"], **UNTIED), dict(attention_bias=True, num_key_value_heads=None, lru_width=None, conv1d_width=3), HEAD],
     "RwkvForCausalLM RwkvModel": [{}, dict(attention_hidden_size=52), TIED, dict(intermediate_size=None)],
     "MiniMaxForCausalLM MiniMaxModel": [dict(num_local_experts=5), dict(HEAD, layer_types=["full_attention", "linear_attention", "linear_attention"])],
@@ -123,8 +123,6 @@ CASES = {
     "MPNetForMaskedLM MPNetModel": [{}, UNTIED],
     "DistilBertForMaskedLM DistilBertModel": [dict(dim=48, hidden_dim=80, n_layers=3, n_heads=6), UNTIED, dict(sinusoidal_pos_embds=True)],
     "ModernBertForMaskedLM ModernBertModel": [dict(SIX), dict(SIX, attention_bias=True, mlp_bias=True, norm_bias=True, decoder_bias=False, classifier_bias=True), UNTIED],
-    "T5ForConditionalGeneration T5EncoderModel": [
-        dict(d_model=48, d_kv=10, d_ff=80, num_layers=3, num_decoder_layers=2, num_heads=6), dict(d_model=48, num_layers=3, num_heads=6, feed_forward_proj="gated-gelu", **UNTIED)],
 }
 
 TEXT = {k: v for k, v in SMALL.items() if not k.endswith("token_id")}

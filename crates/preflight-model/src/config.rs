@@ -59,6 +59,17 @@ impl Config {
         }
     }
 
+    /// The nested config under `key`, where there is one. A class that is fixed by the config around it
+    /// comes before the type that the nested config names.
+    pub fn part(&self, key: &str) -> Option<Section<'_>> {
+        let cursor = self.root().get(key).filter(Cursor::is_object)?;
+        let outer = self.model_type().and_then(class_defaults);
+        let implied = outer.and_then(|outer| Some(outer.sub_configs.get(key)?.as_str()));
+        let named = cursor.get("model_type").and_then(|name| name.as_str());
+        let model_type = implied.filter(|name| *name != "AutoConfig").or(named);
+        Some(Section { defaults: model_type.and_then(class_defaults), model_type, cursor })
+    }
+
     /// The part that describes the language model: a nested config, or the whole.
     pub fn text(&self) -> Section<'_> {
         let root = self.root();
