@@ -1,2 +1,52 @@
-//! The binary.
-fn main() {}
+//! `byom-preflight`: arguments, wiring, exit code. Everything else lives in the libraries.
+
+mod args;
+mod check;
+mod failure;
+mod lists;
+mod policy;
+mod screen;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+use preflight_source::{ModelRef, recording};
+
+use args::{Arguments, Command, Record};
+use failure::{Failure, PASS, say};
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<u8, Failure> {
+    match &arguments.command {
+        Command::Check(arguments) => return check::run(arguments),
+        Command::Explain { rule } => lists::explain(rule)?,
+        Command::Rules(choice) => lists::rules(choice)?,
+        Command::BaseModels(arguments) => lists::base_models(arguments)?,
+        Command::Hardware(choice) => lists::hardware(choice)?,
+        Command::Schema => screen::print(preflight_report::schema::REPORT)?,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Arguments::command(), "byom-preflight", &mut script);
+            screen::print(&String::from_utf8_lossy(&script))?;
+        }
+        Command::Record(arguments) => record(arguments)?,
+    }
+    Ok(PASS)
+}
+
+fn record(arguments: &Record) -> Result<(), Failure> {
+    let model = ModelRef::from_argument(&arguments.model)?;
+    if let Some(note) = model.note() {
+        say(&format!("note: {note}"));
+    }
+    let (snapshot, _) = check::read(&model)?;
+    recording::write(&snapshot, &arguments.output)?;
+    say(&format!("wrote the recording `{}`", arguments.output.display()));
+    Ok(())
+}

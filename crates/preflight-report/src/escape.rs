@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 /// `text` for a terminal: whatever is not plainly visible as `\n`, `\t`, `\r` or `\u{..}`, and no
 /// more than `chars_max` characters, followed by `…` where something was cut.
-pub(crate) fn for_terminal(text: &str, chars_max: usize) -> String {
+pub fn for_terminal(text: &str, chars_max: usize) -> String {
     let mut shown = String::with_capacity(text.len().min(chars_max));
     let mut room = chars_max;
     for c in text.chars() {

@@ -2,7 +2,7 @@
 //! writes a finished [`Report`](preflight_rules::report::Report). Nothing is selected, ordered or
 //! judged here.
 
-mod escape;
+pub mod escape;
 pub mod json;
 pub mod lists;
 pub mod page;

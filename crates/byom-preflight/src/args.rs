@@ -1,0 +1,177 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Checks that a model will be accepted by a hosted platform, before it is submitted: from config.json
+/// and the headers of the safetensors files alone.
+#[derive(Debug, Parser)]
+#[command(
+    name = "byom-preflight",
+    version,
+    after_help = "Exit codes: 0 pass, 1 fail, 2 wrong usage, 3 undecided (something could not be read or is not known)."
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check models and say pass, fail or undecided for each target
+    Check(Box<Check>),
+    /// Explain what a rule checks, why, and how to fix it
+    Explain {
+        /// Id of the rule, as reports show it
+        rule: String,
+    },
+    /// List all rules with their levels under a policy
+    Rules(PolicyChoice),
+    /// List the base models of a policy, or rank them for a model
+    BaseModels(BaseModels),
+    /// List the hardware of a policy
+    Hardware(PolicyChoice),
+    /// Print the JSON Schema of the JSON report
+    Schema,
+    /// Print a completion script
+    Completions {
+        /// Shell to complete in
+        shell: clap_complete::Shell,
+    },
+    /// Save what a check needs of a model as a recording
+    Record(Record),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// Folder, Hub-cache snapshot or recording; `-` reads a list from standard input
+    #[arg(required = true, value_name = "MODEL")]
+    pub(crate) models: Vec<String>,
+    /// What the model is meant for; both when not given
+    #[arg(long, value_enum, value_name = "TARGET")]
+    pub(crate) target: Vec<TargetArg>,
+    #[command(flatten)]
+    pub(crate) policy: PolicyChoice,
+    /// Base model that acts as the template of the fine-tuning job
+    #[arg(long, value_name = "NAME")]
+    pub(crate) base_model: Option<String>,
+    #[command(flatten)]
+    pub(crate) training: Training,
+    /// What the repository is
+    #[arg(long, value_enum, default_value_t = ModelType::Auto)]
+    pub(crate) model_type: ModelType,
+    /// Look at this kind of GPU only, for example h100
+    #[arg(long, value_name = "H")]
+    pub(crate) gpu: Option<String>,
+    /// Look at nodes with so many GPUs only
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) gpu_count: Option<u64>,
+    /// Tokens a sequence that the memory estimate is made for
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) context: Option<u64>,
+    /// Sequences at once that the memory estimate is made for
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) sequences: Option<u64>,
+    /// Form of the report
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub(crate) format: Format,
+    /// Write the report to a file instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Least level that fails a check
+    #[arg(long, value_enum, default_value_t = FailOn::Error, value_name = "LEVEL")]
+    pub(crate) fail_on: FailOn,
+    /// Exit with 0 where a check fails; undecided stays 3
+    #[arg(long)]
+    pub(crate) exit_zero: bool,
+    /// Show notes, skipped rules and every hardware option
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyChoice {
+    /// Rules of the platform: a shipped policy, or a TOML file of your own
+    #[arg(long, default_value = "together-2025-11", value_name = "NAME|FILE")]
+    pub(crate) policy: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Training {
+    /// How the model is to be trained; LoRA when not given
+    #[arg(long, value_enum, value_name = "TYPE")]
+    pub(crate) training_type: Option<TrainingTypeArg>,
+    /// What it is to be trained with
+    #[arg(long, value_enum, default_value_t = MethodArg::Sft)]
+    pub(crate) method: MethodArg,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BaseModels {
+    /// Model to rank them for
+    pub(crate) model: Option<String>,
+    #[command(flatten)]
+    pub(crate) policy: PolicyChoice,
+    #[command(flatten)]
+    pub(crate) training: Training,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Record {
+    /// Folder or recording
+    pub(crate) model: String,
+    /// Folder to write
+    #[arg(long, short, value_name = "DIR")]
+    pub(crate) output: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TargetArg {
+    /// Upload for dedicated inference
+    Upload,
+    /// Fine-tuning with `from_hf_model`
+    FineTune,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TrainingTypeArg {
+    /// Low-rank adapters
+    Lora,
+    /// All weights
+    Full,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MethodArg {
+    /// Supervised fine-tuning
+    Sft,
+    /// Direct preference optimisation
+    Dpo,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ModelType {
+    /// Decide by the files
+    Auto,
+    /// A whole model
+    Model,
+    /// An adapter of a model
+    Adapter,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// One JSON object
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FailOn {
+    /// Only what decides
+    Error,
+    /// Warnings too
+    Warning,
+}

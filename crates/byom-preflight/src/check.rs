@@ -1,0 +1,252 @@
+//! `check`: from MODEL to exit code.
+
+use std::io::Read as _;
+use std::time::{Instant, SystemTime};
+
+use preflight_model::checkpoint::{Checkpoint, Kind};
+use preflight_model::fact::Fact;
+use preflight_model::snapshot::{Access, Origin, Snapshot, SourceKind};
+use preflight_report::table::TableOptions;
+use preflight_rules::case::Options;
+use preflight_rules::catalog::{Catalog, TrainingMethod, TrainingType};
+use preflight_rules::evaluate;
+use preflight_rules::policy::Policy;
+use preflight_rules::report::{Cost, ModelReport, Report, Target, Verdict};
+use preflight_source::{Limits, ModelRef, collect, open};
+
+use crate::args::{Check, FailOn, Format, MethodArg, ModelType, TargetArg, Training, TrainingTypeArg};
+use crate::failure::{Failure, code_of, say};
+use crate::{policy, screen};
+
+/// Most bytes of a list of models on standard input.
+const LIST_BYTES_MAX: u64 = 64 << 20;
+
+/// Checks every model and yields the exit code.
+pub(crate) fn run(arguments: &Check) -> Result<u8, Failure> {
+    let policy = policy::choose(&arguments.policy.policy)?;
+    let options = options(arguments, &policy)?;
+    let targets = targets(&arguments.target);
+    let models = models(&arguments.models)?;
+    let reports: Vec<ModelReport> = models
+        .iter()
+        .map(|model| check(model, &targets, &policy, &options))
+        .collect::<Result<_, Failure>>()?;
+    let verdict = worst(&reports);
+    let report = Report {
+        tool_version: env!("CARGO_PKG_VERSION"),
+        policy: (policy.id.clone(), policy.as_of.clone()),
+        catalog: catalog(&policy),
+        is_check_passed: verdict == Verdict::Pass,
+        message: message(&reports),
+        models: reports,
+    };
+    write(&report, arguments)?;
+    Ok(code_of(verdict, arguments.exit_zero))
+}
+
+/// Reads and judges one model. A model that cannot be read is a report that says so.
+pub(crate) fn check(
+    model: &ModelRef,
+    targets: &[Target],
+    policy: &Policy,
+    options: &Options,
+) -> Result<ModelReport, Failure> {
+    if let Some(note) = model.note() {
+        say(&format!("note: {note}"));
+    }
+    let started = Instant::now();
+    let (snapshot, cost) = match read(model) {
+        Ok(read) => read,
+        Err(error) if error.is_usage() => return Err(error.into()),
+        Err(error) => (unreachable(model, &error), preflight_source::Cost::default()),
+    };
+    let checkpoint = Checkpoint::read(&snapshot);
+    let cost = Cost {
+        requests: cost.requests,
+        bytes: cost.bytes,
+        seconds: started.elapsed().as_secs_f64(),
+    };
+    Ok(evaluate(&checkpoint, targets, policy, options, cost))
+}
+
+/// Collects what a check needs, stamped with the time where the source kept none.
+pub(crate) fn read(model: &ModelRef) -> Result<(Snapshot, preflight_source::Cost), preflight_source::Error> {
+    let source = open(model)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map_err(|error| preflight_source::Error::Unavailable {
+            path: model.to_string(),
+            reason: error.to_string(),
+        })?;
+    let collected = runtime.block_on(collect(&*source, &Limits::default()))?;
+    let mut snapshot = collected.snapshot;
+    if snapshot.observed_at.is_none() {
+        snapshot.observed_at = Some(humantime::format_rfc3339_seconds(SystemTime::now()).to_string());
+    }
+    Ok((snapshot, collected.cost))
+}
+
+fn unreachable(model: &ModelRef, error: &preflight_source::Error) -> Snapshot {
+    let source = match model {
+        ModelRef::Local { .. } => SourceKind::Folder,
+        ModelRef::Hub { .. } => SourceKind::Hub,
+        ModelRef::S3(_) => SourceKind::S3,
+        ModelRef::Url(_) => SourceKind::Archive,
+    };
+    Snapshot {
+        origin: Origin {
+            input: model.to_string(),
+            source,
+            stands_for: source,
+            id: None,
+            revision: None,
+            commit: None,
+        },
+        access: Access::Unreachable(error.to_string()),
+        observed_at: None,
+        files: Fact::Unavailable(error.to_string()),
+        base: Fact::Absent,
+    }
+}
+
+fn options(arguments: &Check, policy: &Policy) -> Result<Options, Failure> {
+    if let Some(name) = &arguments.base_model {
+        known_base_model(name, policy)?;
+    }
+    Ok(Options {
+        base_model: arguments.base_model.clone(),
+        context: arguments.context,
+        sequences: arguments.sequences,
+        gpu: arguments.gpu.clone(),
+        gpu_count: arguments.gpu_count,
+        kind: match arguments.model_type {
+            ModelType::Auto => None,
+            ModelType::Model => Some(Kind::Model),
+            ModelType::Adapter => Some(Kind::Adapter),
+        },
+        fail_on_warning: arguments.fail_on == FailOn::Warning,
+        ..training(&arguments.training)
+    })
+}
+
+/// The options that the training choices give.
+pub(crate) fn training(training: &Training) -> Options {
+    Options {
+        training_type: training.training_type.map(|kind| match kind {
+            TrainingTypeArg::Lora => TrainingType::Lora,
+            TrainingTypeArg::Full => TrainingType::Full,
+        }),
+        method: match training.method {
+            MethodArg::Sft => TrainingMethod::Sft,
+            MethodArg::Dpo => TrainingMethod::Dpo,
+        },
+        ..Options::default()
+    }
+}
+
+/// A name that no catalog has is a typing mistake; one of another catalog is for the rule to tell.
+fn known_base_model(name: &str, policy: &Policy) -> Result<(), Failure> {
+    let own = policy.target(Target::FineTune).base_models().ok().flatten();
+    let anywhere = Catalog::shipped().iter().any(|catalog| catalog.get(name).is_some());
+    if anywhere || own.is_some_and(|catalog| catalog.get(name).is_some()) {
+        return Ok(());
+    }
+    let meant = own
+        .and_then(|catalog| catalog.suggest(name))
+        .or_else(|| Catalog::shipped().iter().find_map(|catalog| catalog.suggest(name)));
+    let hint = meant.map_or_else(
+        || "; `byom-preflight base-models` lists them".to_owned(),
+        |meant| format!("; did you mean `{meant}`?"),
+    );
+    Err(Failure::usage(format!("no base model is called `{name}`{hint}")))
+}
+
+fn targets(asked: &[TargetArg]) -> Vec<Target> {
+    let is_asked = |target: &Target| {
+        asked.is_empty()
+            || asked.contains(&match target {
+                Target::Upload => TargetArg::Upload,
+                Target::FineTune => TargetArg::FineTune,
+            })
+    };
+    Target::ALL.into_iter().filter(is_asked).collect()
+}
+
+/// The models of the command line, with `-` replaced by the list on standard input.
+fn models(arguments: &[String]) -> Result<Vec<ModelRef>, Failure> {
+    let mut models = Vec::new();
+    for argument in arguments {
+        if argument != "-" {
+            models.push(ModelRef::from_argument(argument)?);
+            continue;
+        }
+        let mut list = String::new();
+        std::io::stdin()
+            .lock()
+            .take(LIST_BYTES_MAX)
+            .read_to_string(&mut list)
+            .map_err(|error| Failure::usage(format!("cannot read the list on standard input: {error}")))?;
+        let lines = list.lines().map(str::trim);
+        for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            models.push(ModelRef::from_list(line)?);
+        }
+    }
+    if models.is_empty() {
+        return Err(Failure::usage("the list on standard input names no model"));
+    }
+    Ok(models)
+}
+
+fn catalog(policy: &Policy) -> (String, String) {
+    let catalog = policy.target(Target::FineTune).base_models().ok().flatten();
+    let as_of = catalog.map_or("unknown", |catalog| catalog.as_of.as_str());
+    (as_of.into(), "built-in".into())
+}
+
+/// Fail before undecided before pass.
+fn worst(reports: &[ModelReport]) -> Verdict {
+    let verdicts = reports.iter().flat_map(|report| &report.verdicts);
+    verdicts.map(|(_, verdict)| *verdict).max().unwrap_or(Verdict::Undecided)
+}
+
+fn message(reports: &[ModelReport]) -> String {
+    if let [report] = reports {
+        return report.message.clone();
+    }
+    let count = |wanted: Verdict| {
+        let worst = |report: &&ModelReport| {
+            report.verdicts.iter().map(|(_, verdict)| *verdict).max() == Some(wanted)
+        };
+        reports.iter().filter(worst).count()
+    };
+    format!(
+        "{} models: {} pass, {} fail, {} undecided",
+        reports.len(),
+        count(Verdict::Pass),
+        count(Verdict::Fail),
+        count(Verdict::Undecided)
+    )
+}
+
+fn write(report: &Report, arguments: &Check) -> Result<(), Failure> {
+    let mut text = Vec::new();
+    let written = match arguments.format {
+        Format::Json => preflight_report::json::write(report, &mut text),
+        Format::Table => {
+            let to_screen = arguments.output.is_none();
+            let options = TableOptions {
+                width: if to_screen { screen::width() } else { 80 },
+                colour: to_screen && screen::colour(),
+                verbose: arguments.verbose,
+            };
+            preflight_report::table::write(report, options, &mut text)
+        }
+    };
+    written.map_err(|error| Failure::undecided(format!("cannot write the report: {error}")))?;
+    let text = String::from_utf8_lossy(&text);
+    match &arguments.output {
+        Some(path) => screen::save(path, &text),
+        None => screen::print(&text),
+    }
+}

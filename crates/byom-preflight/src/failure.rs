@@ -1,0 +1,72 @@
+//! Exit codes, and the one place that prints why there is no report.
+
+use std::fmt;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use preflight_rules::report::Verdict;
+
+/// All verdicts are pass.
+pub(crate) const PASS: u8 = 0;
+/// A verdict is fail.
+pub(crate) const FAIL: u8 = 1;
+/// The command line is wrong.
+pub(crate) const USAGE: u8 = 2;
+/// Something could not be read or is not known.
+pub(crate) const UNDECIDED: u8 = 3;
+
+/// The exit code of a run's worst verdict.
+pub(crate) fn code_of(verdict: Verdict, exit_zero: bool) -> u8 {
+    match verdict {
+        Verdict::Pass => PASS,
+        Verdict::Fail if exit_zero => PASS,
+        Verdict::Fail => FAIL,
+        Verdict::Undecided => UNDECIDED,
+    }
+}
+
+/// Why a command ended without a result.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    /// The user has to change the command line.
+    pub(crate) fn usage(message: impl fmt::Display) -> Self {
+        Self {
+            code: USAGE,
+            message: message.to_string(),
+        }
+    }
+
+    /// Something could not be read or written.
+    pub(crate) fn undecided(message: impl fmt::Display) -> Self {
+        Self {
+            code: UNDECIDED,
+            message: message.to_string(),
+        }
+    }
+
+    /// Prints the message and yields the exit code.
+    pub(crate) fn report(&self) -> ExitCode {
+        say(&format!("error: {}", self.message));
+        ExitCode::from(self.code)
+    }
+}
+
+impl From<preflight_source::Error> for Failure {
+    fn from(error: preflight_source::Error) -> Self {
+        if error.is_usage() {
+            Self::usage(error)
+        } else {
+            Self::undecided(error)
+        }
+    }
+}
+
+/// A line for the user that is not part of the result. A closed stderr is nobody's business.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{}", preflight_report::escape::for_terminal(line, 4000));
+}
