@@ -237,6 +237,7 @@ def main(out):
                     shapes = {key: tuple(value.shape) for key, value in model.state_dict().items()}
                     written = json.loads(config.to_json_string(use_diff=True))
                     written.pop("transformers_version", None)
+                    written.pop("time_step_limit", None)  # holds a bare Infinity, which is not JSON
                     lines.append(json.dumps({"class": name, "config": written, "tied": tied, "tensors": patterns(shapes)}, separators=(",", ":")))
     with open(out, "w") as file:
         file.write("\n".join(lines) + "\n")

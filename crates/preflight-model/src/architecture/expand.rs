@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde_json::Value as Json;
 
 use super::expression::{Expression, Names, Value};
-use super::syntax::{Block, Name, Statement};
+use super::syntax::{Block, Blocks, Name, Statement};
 use super::{Copied, Expected, TENSORS_MAX, Undescribed};
 use crate::config::{Config, Section};
 use crate::json::{Cursor, Number, Value as Node};
@@ -16,12 +16,12 @@ const STEPS_MAX: usize = 8 * TENSORS_MAX;
 /// The attribute under which most classes hold the bare model.
 const PREFIX: &str = "model";
 
+/// The tensors of the class that `block` describes.
 pub(super) fn expand(
-    blocks: &'static HashMap<&'static str, Block>,
-    class: &str,
+    blocks: &'static Blocks,
+    block: &'static Block,
     config: &Config,
 ) -> Result<Expected, Undescribed> {
-    let block = blocks.get(class).ok_or(Undescribed::Class)?;
     let mut expansion = Expansion {
         blocks,
         config,
@@ -41,7 +41,7 @@ pub(super) fn expand(
 }
 
 struct Expansion<'a> {
-    blocks: &'static HashMap<&'static str, Block>,
+    blocks: &'static Blocks,
     config: &'a Config,
     expected: Expected,
     /// What the names of all tensors begin with here.

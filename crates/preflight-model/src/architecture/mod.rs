@@ -6,13 +6,16 @@
 mod compare;
 mod expand;
 mod expression;
+mod naming;
+mod parser;
 mod syntax;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::LazyLock;
 
-pub use compare::{Comparison, Naming, WrongShape, compare};
+pub use compare::{Comparison, WrongShape, compare};
+pub use naming::Naming;
 
 use crate::config::Config;
 
@@ -67,7 +70,7 @@ impl fmt::Display for Undescribed {
 
 impl std::error::Error for Undescribed {}
 
-static BLOCKS: LazyLock<HashMap<&'static str, syntax::Block>> = LazyLock::new(|| {
+static BLOCKS: LazyLock<syntax::Blocks> = LazyLock::new(|| {
     syntax::parse(include_str!("../../data/architectures.txt"))
         .expect("data/architectures.txt is checked by the tests below")
 });
@@ -75,12 +78,20 @@ static BLOCKS: LazyLock<HashMap<&'static str, syntax::Block>> = LazyLock::new(||
 /// Names and shapes of the tensors of `class` for `config`. Settings are those of the language model
 /// ([`Config::text`]) unless the class is a composite of several parts.
 pub fn expected(class: &str, config: &Config) -> Result<Expected, Undescribed> {
-    expand::expand(&BLOCKS, class, config)
+    let block = described(class).ok_or(Undescribed::Class)?;
+    expand::expand(&BLOCKS, block, config)
 }
 
 /// Whether [`expected`] knows the class.
 pub fn is_described(class: &str) -> bool {
-    BLOCKS.contains_key(class)
+    described(class).is_some()
+}
+
+/// Names of classes start with a capital, those of the parts that they share do not.
+fn described(class: &str) -> Option<&'static syntax::Block> {
+    BLOCKS
+        .get(class)
+        .filter(|_| class.starts_with(|c: char| c.is_ascii_uppercase()))
 }
 
 impl Expected {
@@ -188,6 +199,7 @@ mod tests {
     #[test]
     fn an_unknown_class_is_not_guessed() {
         assert!(!is_described("XFormerForCausalLM"));
+        assert!(!is_described("embedding"), "a part is no class");
         assert_eq!(
             expected("XFormerForCausalLM", &config(TINY)),
             Err(Undescribed::Class)

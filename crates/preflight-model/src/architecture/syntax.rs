@@ -1,8 +1,9 @@
 //! Reads `data/architectures.txt`. The language is described at the top of that file.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
-use super::expression::{Expression, Parser};
+use super::expression::Expression;
+use super::parser::Parser;
 
 /// A named group of statements: a class of transformers (`LlamaForCausalLM`) or a part of one
 /// (`gated_mlp`).
@@ -44,6 +45,9 @@ pub(super) struct Name {
     pub(super) pieces: Vec<(&'static str, Option<&'static str>)>,
 }
 
+/// Blocks by name; a fixed order makes the first mistake always the same one.
+pub(super) type Blocks = BTreeMap<&'static str, Block>;
+
 struct Line {
     indent: usize,
     number: usize,
@@ -51,9 +55,9 @@ struct Line {
 }
 
 /// Parses the whole file; an error says in which line.
-pub(super) fn parse(text: &'static str) -> Result<HashMap<&'static str, Block>, String> {
+pub(super) fn parse(text: &'static str) -> Result<Blocks, String> {
     let lines: Vec<Line> = text.lines().enumerate().filter_map(line).collect();
-    let mut blocks = HashMap::new();
+    let mut blocks = BTreeMap::new();
     let mut rest = lines.as_slice();
     while let Some((head, after)) = rest.split_first() {
         let at = |message: String| format!("line {}: {message}", head.number);
@@ -79,7 +83,23 @@ pub(super) fn parse(text: &'static str) -> Result<HashMap<&'static str, Block>, 
         }
         rest = next;
     }
+    for block in blocks.values() {
+        if let Some(missing) = unknown_part(&block.statements, &blocks) {
+            return Err(format!(
+                "`{}` uses `{missing}`, which is not there",
+                block.name
+            ));
+        }
+    }
     Ok(blocks)
+}
+
+fn unknown_part(statements: &[Statement], blocks: &Blocks) -> Option<&'static str> {
+    statements.iter().find_map(|statement| match statement {
+        Statement::For(_, _, body) | Statement::If(_, body) => unknown_part(body, blocks),
+        Statement::Use { block, .. } => (!blocks.contains_key(block)).then_some(*block),
+        Statement::Define(..) | Statement::Tensor { .. } => None,
+    })
 }
 
 fn line((index, text): (usize, &'static str)) -> Option<Line> {
@@ -262,6 +282,10 @@ mod tests {
             ("One:\n    a\n", "line 2: `[` expected at ``"),
             ("One:\n    a{b [1]\n", "line 2: `{` without `}`"),
             ("One:\n        a [1]\n", "line 2: indented too far"),
+            (
+                "One:\n    if a:\n        use Two\n",
+                "`One` uses `Two`, which is not there",
+            ),
             ("One\n", "line 1: a block starts with `name:`"),
             ("One:\n    a [1]\nOne:\n", "line 3: `One` is there twice"),
             (
