@@ -72,6 +72,7 @@ fn a_folder_comes_back_as_it_was() {
         ("model-3.safetensors", pointer(5_000_000_000).into()),
         ("model-4.safetensors", header(900)[..500].to_vec()),
         ("model-5.safetensors", b"abc".to_vec()),
+        ("model.safetensors.index.json", vec![b' '; 100_000]),
         ("sub/config.json", b"{}".to_vec()),
         ("with\\backslash", b"x".to_vec()),
     ] {
@@ -93,13 +94,11 @@ fn a_folder_comes_back_as_it_was() {
         fs::read(out.path().join("model-1.safetensors")).unwrap(),
         header(300)
     );
-    assert!(!out.path().join("model-2.safetensors").exists());
-    assert!(
-        fs::metadata(out.path().join("model-2.safetensors.gz"))
-            .unwrap()
-            .len()
-            < 1000
-    );
+    for long in ["model-2.safetensors", "model.safetensors.index.json"] {
+        assert!(!out.path().join(long).exists());
+        let compressed = fs::metadata(out.path().join(format!("{long}.gz"))).unwrap();
+        assert!(compressed.len() < 1000);
+    }
     assert!(!out.path().join("README.md").exists());
 
     // A recording of a recording is the same recording.
@@ -337,8 +336,8 @@ fn a_recording_that_is_wrong_says_how() {
             "`x` is whole and has no `size`",
         ),
         (
-            one_file(json!({"path": "x", "size": 1, "state": "whole", "encoding": "gzip"})),
-            "`x` has an `encoding` and is no prefix",
+            one_file(json!({"path": "x", "size": 1, "state": "listed", "encoding": "gzip"})),
+            "`x` has an `encoding` and nothing was kept of it",
         ),
         (
             one_file(json!({"path": "x", "state": "listed", "sha256": "abc"})),
@@ -402,13 +401,17 @@ fn stored_files_that_do_not_agree_are_not_believed() {
         {"path": "config.json", "size": 3, "state": "whole"},
         {"path": "generation_config.json", "size": 3, "state": "whole"},
         {"path": "long.safetensors", "size": 100, "state": "prefix"},
+        {"path": "modules.json", "size": 100, "state": "whole", "encoding": "gzip"},
         {"path": "part.safetensors", "size": 100_000, "state": "prefix"},
+        {"path": "special_tokens_map.json", "size": 300, "state": "whole", "encoding": "gzip"},
         {"path": "tokenizer_config.json", "size": 3, "state": "listed"},
         {"path": "zip.safetensors", "size": 100_000, "state": "prefix", "encoding": "gzip"},
     ]);
     let dir = recorded(&document(|document| document["files"] = files));
     write_file(dir.path(), "long.safetensors", header(200));
+    write_file(dir.path(), "modules.json.gz", gzip(&[b' '; 200]));
     write_file(dir.path(), "part.safetensors", &header(200)[..100]);
+    write_file(dir.path(), "special_tokens_map.json.gz", gzip(&[b' '; 200]));
     write_file(dir.path(), "zip.safetensors.gz", b"this is no gzip member");
     let snapshot = read_at(dir.path());
     for (path, expected) in [
@@ -425,8 +428,16 @@ fn stored_files_that_do_not_agree_are_not_believed() {
             "the recording holds 200 bytes of it, which does not agree with its size of 100",
         ),
         (
+            "modules.json",
+            "the recording holds more than its 100 bytes",
+        ),
+        (
             "part.safetensors",
             "the recording does not hold its bytes 8 to 200",
+        ),
+        (
+            "special_tokens_map.json",
+            "the recording does not hold its bytes 0 to 300",
         ),
         ("tokenizer_config.json", "the recording did not keep it"),
         (
@@ -442,15 +453,19 @@ fn stored_files_that_do_not_agree_are_not_believed() {
     }
 }
 
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
 #[test]
 fn decompression_is_bounded() {
     let files = json!([{"path": "m.safetensors", "size": 1_u64 << 40, "state": "prefix", "encoding": "gzip"}]);
     let dir = recorded(&document(|document| document["files"] = files));
     // A header of 1000 bytes with 8 MiB behind it.
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(&header(1000)).unwrap();
-    encoder.write_all(&vec![0; 8 << 20]).unwrap();
-    write_file(dir.path(), "m.safetensors.gz", encoder.finish().unwrap());
+    let long = [header(1000), vec![0; 8 << 20]].concat();
+    write_file(dir.path(), "m.safetensors.gz", gzip(&long));
     let recording = open_at(dir.path());
     let collected = collect_all(&recording);
     assert_eq!(

@@ -175,8 +175,10 @@ impl FileRecord {
         if *state == FileState::Whole && self.size.is_none() {
             return Err(format!("`{path}` is whole and has no `size`"));
         }
-        if self.encoding.is_some() && *state != FileState::Prefix {
-            return Err(format!("`{path}` has an `encoding` and is no prefix"));
+        if self.encoding.is_some() && !is_kept {
+            return Err(format!(
+                "`{path}` has an `encoding` and nothing was kept of it"
+            ));
         }
         Ok(())
     }

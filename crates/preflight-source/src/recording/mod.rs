@@ -14,7 +14,9 @@ pub const RECORDING_JSON: &str = "recording.json";
 const BASE: &str = "base";
 /// Most bytes of `recording.json`: some 100 000 files.
 const RECORDING_JSON_BYTES_MAX: u64 = 32 << 20;
-/// Headers longer than this are stored compressed.
-const PLAIN_BYTES_MAX: usize = 64 << 10;
+/// Headers longer than this are stored compressed: they shrink to a tenth, and nobody reads them.
+const PLAIN_HEADER_BYTES_MAX: usize = 16 << 10;
+/// Whole files longer than this are stored compressed: weight indexes, and hardly anything else.
+const PLAIN_FILE_BYTES_MAX: usize = 64 << 10;
 /// What the name of a compressed file ends with.
 const GZIP_ENDING: &str = ".gz";

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use flate2::read::GzDecoder;
 use preflight_model::fact::Fact;
-use preflight_model::header::{HEADER_BYTES_MAX, LENGTH_PREFIX_BYTES};
 use preflight_model::snapshot::{Access, Origin, SourceKind};
+use preflight_model::wanted::INDEX_BYTES_MAX;
 
 use super::document::{Document, Encoding, FORMAT, FileRecord, FileState};
 use super::{BASE, GZIP_ENDING, RECORDING_JSON, RECORDING_JSON_BYTES_MAX};
@@ -22,6 +22,9 @@ use crate::{Error, paths};
 
 /// `format` stands this near to the start of `recording.json`.
 const FORMAT_WITHIN_BYTES: u64 = 4096;
+/// Most bytes that come out of a compressed file: those of the longest index, which is longer than
+/// the longest header.
+const COMPRESSED_BYTES_MAX: u64 = INDEX_BYTES_MAX;
 
 /// A recording as a [`Source`].
 #[derive(Debug)]
@@ -291,23 +294,36 @@ impl Kept {
         read_range(&self.at, &self.path, &range, Links::Refuse)
     }
 
-    /// Decompresses up to the end of the range, which for a header is bounded by its longest length.
+    /// Decompresses up to the end of the range, which is bounded by the longest header or index.
     fn read_compressed(&self, range: &Range<u64>) -> Result<Bytes, Error> {
-        if range.end > LENGTH_PREFIX_BYTES + HEADER_BYTES_MAX {
+        if range.end > COMPRESSED_BYTES_MAX {
             return Err(self.not_kept(range));
         }
         let file = Regular::open(&self.at, Links::Refuse).map_err(|error| self.lost(&error))?;
-        let mut reader = GzDecoder::new(file.into_reader()).take(range.end);
+        let broken = |error: io::Error| {
+            self.unavailable(format!(
+                "its compressed form in the recording is broken: {error}"
+            ))
+        };
+        let mut reader = GzDecoder::new(file.into_reader());
         let mut bytes = Vec::new();
-        io::copy(&mut reader.by_ref().take(range.start), &mut io::sink())
-            .and_then(|_| reader.read_to_end(&mut bytes))
-            .map_err(|error| {
-                self.unavailable(format!(
-                    "its compressed form in the recording is broken: {error}"
-                ))
-            })?;
-        if bytes.len() as u64 != range.end - range.start {
+        io::copy(&mut reader.by_ref().take(range.start), &mut io::sink()).map_err(broken)?;
+        let length = range.end.saturating_sub(range.start);
+        reader
+            .by_ref()
+            .take(length)
+            .read_to_end(&mut bytes)
+            .map_err(broken)?;
+        if bytes.len() as u64 != length {
             return Err(self.not_kept(range));
+        }
+        let is_last = self.is_whole && self.size == Some(range.end);
+        // Reading on also checks the checksum, which stands at the end.
+        if is_last && reader.read(&mut [0]).map_err(broken)? != 0 {
+            return Err(self.unavailable(format!(
+                "the recording holds more than its {} bytes",
+                range.end
+            )));
         }
         Ok(bytes.into())
     }

@@ -12,7 +12,8 @@ use preflight_model::snapshot::{Content, File, Snapshot, SourceKind};
 
 use super::document::{Document, Encoding, FORMAT, FORMAT_VERSION, FileRecord, State};
 use super::{
-    BASE, GZIP_ENDING, PLAIN_BYTES_MAX, RECORDING_JSON, RECORDING_JSON_BYTES_MAX, Recording,
+    BASE, GZIP_ENDING, PLAIN_FILE_BYTES_MAX, PLAIN_HEADER_BYTES_MAX, RECORDING_JSON,
+    RECORDING_JSON_BYTES_MAX, Recording,
 };
 use crate::error::io_reason;
 use crate::{Error, paths};
@@ -176,10 +177,12 @@ fn write_into(snapshot: &Snapshot, dir: &Path, level: usize) -> Result<(), Strin
 
 /// Stores what was kept of a file.
 fn keep(file: &File, dir: &Path) -> Result<Option<Encoding>, String> {
-    let (Content::Whole(bytes) | Content::Prefix(bytes)) = &file.content else {
-        return Ok(None);
+    let (bytes, plain_bytes_max) = match &file.content {
+        Content::Whole(bytes) => (bytes, PLAIN_FILE_BYTES_MAX),
+        Content::Prefix(bytes) => (bytes, PLAIN_HEADER_BYTES_MAX),
+        _ => return Ok(None),
     };
-    let is_long = matches!(file.content, Content::Prefix(_)) && bytes.len() > PLAIN_BYTES_MAX;
+    let is_long = bytes.len() > plain_bytes_max;
     let stored = if is_long {
         format!("{}{GZIP_ENDING}", file.path)
     } else {
