@@ -95,23 +95,38 @@ pub fn task(checkpoint: &Checkpoint<'_>) -> Task {
         Some(_) => Task::Unknown(format!(
             "`architectures` is missing and model type `{model_type}` has several uses"
         )),
-        None => release::tasks(newest, model_type)
-            .find_map(|(task, _)| of_mapping(task))
-            .unwrap_or_else(|| Task::Unknown(format!("nothing says what model type `{model_type}` is for"))),
+        None => main_task(newest, model_type).map_or_else(
+            || Task::Unknown(format!("nothing says what model type `{model_type}` is for")),
+            |(task, _)| task,
+        ),
     }
+}
+
+/// What a model type without a causal-LM class is first of all, and the class for it: most types have
+/// classifiers beside their real use.
+fn main_task(release: Release, model_type: &str) -> Option<(Task, &'static str)> {
+    let mut tasks: Vec<_> = release::tasks(release, model_type)
+        .filter_map(|(task, class)| Some((of_mapping(task)?, class)))
+        .collect();
+    tasks.sort_by_key(|(task, _)| match task {
+        Task::Seq2Seq | Task::ImageTextToText => 0,
+        Task::MaskedLm => 1,
+        Task::Other(_) => 2,
+        _ => 3,
+    });
+    tasks.into_iter().next()
 }
 
 fn of_head(head: Head, name: &str, model_type: &str) -> Task {
     match head {
         Head::CausalLm => Task::CausalLm,
         Head::Task(task) => task,
-        Head::Bare if release::causal_lm_class(Release::newest(), model_type).is_none()
-            || other_use(Release::newest(), model_type).is_some() =>
-        {
+        // The body of a text encoder gives vectors; that of anything else may be meant for much.
+        Head::Bare if release::tasks(Release::newest(), model_type).any(|(task, _)| task == "masked_lm") => {
             Task::Embedding
         }
         Head::Bare => Task::Unknown(format!(
-            "`architectures` names `{name}`, the bare decoder: it may be meant for embeddings or lack its head"
+            "`architectures` names `{name}`, a model without a head: it may be meant for embeddings or lack its head"
         )),
         Head::Unrecognised => Task::Unknown(format!("`architectures` names `{name}`, which is no class of transformers")),
     }
@@ -227,9 +242,7 @@ pub fn causal_lm(config: &Config, release: Release) -> Option<CausalLm> {
         });
     }
     let Some(class) = release::causal_lm_class(judge, model_type) else {
-        let other = release::tasks(judge, model_type).find(|(task, _)| of_mapping(task).is_some());
-        let instead = other.map_or(String::new(), |(task, class)| {
-            let task = of_mapping(task).unwrap_or(Task::CausalLm);
+        let instead = main_task(judge, model_type).map_or(String::new(), |(task, class)| {
             format!("; it is {}, `{class}`", task.describe())
         });
         return Some(CausalLm::No {

@@ -14,7 +14,7 @@ use preflight_rules::report::{
 
 use crate::text::Keep;
 use crate::units;
-use screen::{MESSAGE_MAX, NAME_MAX, Screen, short};
+use screen::{NAME_MAX, Screen, short};
 
 /// How the table is drawn; the program decides from its arguments and the terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +75,7 @@ fn write_model(screen: &mut Screen, report: &Report, model: &ModelReport) {
     write_next(screen, &model.next);
 }
 
-/// One line a target with the ids that decided it, then the sentence.
+/// One line a target with the ids that decided it.
 fn write_verdicts(screen: &mut Screen, model: &ModelReport) {
     let verdicts = || model.verdicts.iter();
     let words = verdicts()
@@ -92,7 +92,6 @@ fn write_verdicts(screen: &mut Screen, model: &ModelReport) {
         let because = deciding(model, *target, *verdict).join(", ");
         screen.verdict(*verdict, &between, &because);
     }
-    screen.paragraph("", &short(&model.message, MESSAGE_MAX), Keep::Words);
 }
 
 /// Ids of the rules that keep the verdict from being pass.
@@ -133,7 +132,9 @@ fn word(verdict: Verdict) -> &'static str {
 const BASE_MODELS_SHOWN: usize = 3;
 
 fn write_base_models(screen: &mut Screen, model: &ModelReport) {
-    if model.base_models.is_empty() {
+    // Where none is compatible the rule has said so already.
+    let is_any = model.base_models.iter().any(|base| base.compatible);
+    if model.base_models.is_empty() || !(is_any || screen.is_verbose()) {
         return;
     }
     screen.heading("Base models, best first");

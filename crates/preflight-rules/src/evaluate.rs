@@ -280,25 +280,25 @@ fn compare(
     }
 }
 
+/// `accepted for upload; refused for fine-tune (parameters-over-limit)`.
 fn message(verdicts: &[(Target, Verdict)], rows: &[RuleRow]) -> String {
     let parts = verdicts.iter().map(|(target, verdict)| {
-        let outcome = match verdict {
-            Verdict::Fail => Some(Outcome::Fail),
-            Verdict::Undecided => Some(Outcome::Unknown),
-            Verdict::Pass => None,
+        let of_target = |outcome: Outcome, level: Level| -> Vec<&str> {
+            let is_it = |row: &&RuleRow| {
+                row.outcome == outcome && row.level == level && row.targets.contains(target)
+            };
+            rows.iter().filter(is_it).map(|row| row.id).collect()
         };
-        let mut ids: Vec<&str> = rows
-            .iter()
-            .filter(|row| Some(row.outcome) == outcome && row.targets.contains(target))
-            .filter(|row| row.level == Level::Error)
-            .map(|row| row.id)
-            .collect();
-        if *verdict == Verdict::Fail && ids.is_empty() {
-            let warns = |row: &&RuleRow| row.outcome == Outcome::Warn && row.targets.contains(target);
-            ids = rows.iter().filter(warns).map(|row| row.id).collect();
-        }
-        let ids = if ids.is_empty() { String::new() } else { format!(" ({})", ids.join(", ")) };
-        format!("{}: {}{ids}", target.as_str(), verdict.as_str())
+        let (word, ids) = match verdict {
+            Verdict::Pass => ("accepted", Vec::new()),
+            Verdict::Undecided => ("undecided", of_target(Outcome::Unknown, Level::Error)),
+            Verdict::Fail => ("refused", {
+                let failed = of_target(Outcome::Fail, Level::Error);
+                if failed.is_empty() { of_target(Outcome::Warn, Level::Warning) } else { failed }
+            }),
+        };
+        let because = if ids.is_empty() { String::new() } else { format!(" ({})", ids.join(", ")) };
+        format!("{word} for {}{because}", target.as_str())
     });
     parts.collect::<Vec<_>>().join("; ")
 }

@@ -149,7 +149,9 @@ fn place(finding: &Finding) -> Option<String> {
 /// What rules at level note found, and what others remark.
 fn write_notes(screen: &mut Screen, model: &ModelReport) {
     let mut notes: Vec<(&str, &Finding)> = vec![];
-    for row in model.rules.iter().filter(|row| row.ignored.is_none()) {
+    // What another policy would decide stands in a line of its own.
+    let rows = model.rules.iter().filter(|row| row.ignored.is_none() && row.id != "policy-outdated");
+    for row in rows {
         let is_note =
             row.level == Level::Note && matches!(row.outcome, Outcome::Warn | Outcome::Unknown);
         let told = if is_note {
@@ -211,12 +213,12 @@ fn write_quiet(screen: &mut Screen, model: &ModelReport) {
     if passed.is_empty() && skipped.is_empty() {
         return;
     }
-    let passing = format!("{} passed", counted(length(&passed), "rule"));
-    let skipping = match skipped.len() {
+    let names = titles(model, &passed);
+    let passing = format!("{} passed", counted(length(&names), "rule"));
+    let skipping = match titles(model, &skipped).len() {
         0 => String::new(),
         many => format!(" ({many} skipped)"),
     };
-    let names: Vec<String> = passed.iter().map(|row| title_of(model, row)).collect();
     let colon = if names.is_empty() { "" } else { ": " };
     let text = format!("{passing}{skipping}{colon}{}", names.join(", "));
     screen.blank();
@@ -231,6 +233,25 @@ fn write_quiet(screen: &mut Screen, model: &ModelReport) {
             screen.paragraph("- ", &text, Keep::Words);
         }
     }
+}
+
+/// One title a rule: two rows of a rule that ended alike, at different levels, are one to a reader.
+fn titles(model: &ModelReport, rows: &[&RuleRow]) -> Vec<String> {
+    let mut ids: Vec<&str> = vec![];
+    for row in rows {
+        if !ids.contains(&row.id) {
+            ids.push(row.id);
+        }
+    }
+    ids.into_iter()
+        .map(|id| {
+            let of_rule = rows.iter().filter(|row| row.id == id);
+            let mut targets: Vec<Target> = of_rule.flat_map(|row| row.targets.iter().copied()).collect();
+            targets.sort_unstable();
+            let is_all = targets.len() == model.verdicts.len();
+            if is_all { id.into() } else { format!("{id} ({})", names(&targets)) }
+        })
+        .collect()
 }
 
 fn names(targets: &[Target]) -> String {

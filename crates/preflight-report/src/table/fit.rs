@@ -30,6 +30,11 @@ pub(super) fn write(screen: &mut Screen, fit: &Fit) {
         fit.context
     );
     let is_unknown = |option: &FitOption| option.verdict == FitVerdict::Unknown;
+    if fit.options.iter().all(is_unknown) {
+        screen.blank();
+        screen.paragraph("", &format!("Which hardware it needs for {load} is not known."), Keep::Words);
+        return;
+    }
     screen.heading(&match &fit.smallest {
         Some(hardware) => format!(
             "Needs {} for {load}, by estimate",
@@ -39,9 +44,6 @@ pub(super) fn write(screen: &mut Screen, fit: &Fit) {
         None => format!("No hardware is large enough for {load}, by estimate"),
     });
     let shown = around_smallest(fit, screen.at_most(OPTIONS_SHOWN));
-    if shown.iter().all(is_unknown) {
-        return;
-    }
     let rows: Vec<Vec<String>> = shown.iter().map(row).collect();
     screen.block(
         &lists::list(&HEADERS, &rows, screen.width().saturating_sub(2)),
