@@ -87,7 +87,11 @@ pub fn task(checkpoint: &Checkpoint<'_>) -> Task {
         return Task::Unknown("config.json names no `model_type`".into());
     };
     if let Some(name) = config.architectures().first() {
-        return of_head(head(name), name, model_type);
+        let head = head(name);
+        if head == Head::Bare && release::model_type_since(model_type).is_none() {
+            return of_foreign_bare(config, name);
+        }
+        return of_head(head, name, model_type);
     }
     let newest = Release::newest();
     match release::causal_lm_class(newest, model_type) {
@@ -115,6 +119,15 @@ fn main_task(release: Release, model_type: &str) -> Option<(Task, &'static str)>
         _ => 3,
     });
     tasks.into_iter().next()
+}
+
+/// A bare class of the repository's own code: ChatGLM calls its chat model `ChatGLMModel`.
+fn of_foreign_bare(config: &Config, name: &str) -> Task {
+    let map = config.root().get("auto_map");
+    match map.and_then(|map| map.get_set("AutoModelForCausalLM")) {
+        Some(_) => Task::CausalLm,
+        None => Task::Unknown(format!("nothing says what `{name}` is for")),
+    }
 }
 
 fn of_head(head: Head, name: &str, model_type: &str) -> Task {

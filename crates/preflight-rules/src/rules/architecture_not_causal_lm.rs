@@ -3,6 +3,7 @@ use preflight_model::facts::Facts;
 use preflight_model::release;
 use preflight_model::task::CausalLm;
 
+use super::config_of;
 use crate::case::Case;
 use crate::report::Finding;
 use crate::rule::{Category, Findings, Outcome, Rule};
@@ -18,7 +19,7 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
-    let config = facts.of_a_model()?.config.get()?;
+    let config = config_of(facts.of_a_model()?)?;
     let (Some(judged), Some(model_type)) = (&facts.causal_lm, config.model_type()) else {
         return Err(Gap::Malformed("config.json names no model type".into()));
     };
@@ -32,15 +33,19 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
             because.as_str(),
         ))),
         CausalLm::Unclear(why) => Err(Gap::Unknown(why.clone())),
-        CausalLm::NotNative if facts.remote_code.required() == Some(true) => Err(Gap::DoesNotApply(format!(
-            "model type `{model_type}` is the repository's own code"
-        ))),
+        CausalLm::NotNative if facts.remote_code.required() == Some(true) => {
+            Err(Gap::DoesNotApply(format!(
+                "model type `{model_type}` is the repository's own code"
+            )))
+        }
         CausalLm::NotNative => {
             let meant = release::nearest_model_type(model_type)
                 .map_or(String::new(), |meant| format!("; `{meant}` is meant?"));
             Ok(Findings::problem(Finding::in_config(
                 config.root().get("model_type").as_ref(),
-                format!("no transformers release knows model type `{model_type}`{meant}"),
+                format!(
+                    "no transformers release knows model type `{model_type}`{meant}, so it has no causal-LM class"
+                ),
             )))
         }
     }

@@ -1,6 +1,7 @@
 use preflight_model::fact::Gap;
 use preflight_model::facts::Facts;
 
+use super::config_of;
 use crate::base_models::{Weight, judge, propose};
 use crate::case::Case;
 use crate::report::Finding;
@@ -25,7 +26,7 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     let Some(catalog) = case.policy.target(case.target).base_models()? else {
         return Err(Gap::DoesNotApply("this target needs no base model".into()));
     };
-    let config = checkpoint.config.get()?;
+    let config = config_of(checkpoint)?;
     let Some(model_type) = config.model_type() else {
         return Err(Gap::Malformed("config.json names no model type".into()));
     };
@@ -47,7 +48,10 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
         if best.is_empty() {
             let finding = Finding::in_config(
                 config.root().get("model_type").as_ref(),
-                format!("no base model of the catalog of {} is a `{model_type}`", catalog.as_of),
+                format!(
+                    "no base model of the catalog of {} is a `{model_type}`",
+                    catalog.as_of
+                ),
             );
             return Ok(propose_instead(Findings::problem(finding)));
         }
@@ -59,10 +63,17 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     let Some(base) = catalog.get(name) else {
         let elsewhere = case.policy.base_model_known_elsewhere(name);
         let hint = elsewhere.map_or_else(
-            || catalog.suggest(name).map_or(String::new(), |meant| format!("; `{meant}` is meant?")),
+            || {
+                catalog
+                    .suggest(name)
+                    .map_or(String::new(), |meant| format!("; `{meant}` is meant?"))
+            },
             |other| format!("; policy `{}` has it", other.id),
         );
-        let finding = Finding::new(format!("the catalog of {} has no base model `{name}`{hint}", catalog.as_of));
+        let finding = Finding::new(format!(
+            "the catalog of {} has no base model `{name}`{hint}",
+            catalog.as_of
+        ));
         return Ok(propose_instead(Findings::problem(finding)));
     };
     let judgement = judge(base, &shape, &options);
@@ -75,5 +86,9 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
             findings = findings.with_note(finding);
         }
     }
-    Ok(if judgement.compatible { findings } else { propose_instead(findings) })
+    Ok(if judgement.compatible {
+        findings
+    } else {
+        propose_instead(findings)
+    })
 }

@@ -19,8 +19,10 @@ pub(super) static RULE: Rule = Rule {
 fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
     let checkpoint = facts.of_a_model()?;
     checkpoint.snapshot.files.get()?;
-    if facts.task != Task::CausalLm {
-        return Err(Gap::DoesNotApply("only text generation models chat".into()));
+    match &facts.task {
+        Task::CausalLm => {}
+        Task::Unknown(why) => return Err(Gap::Unknown(why.clone())),
+        _ => return Err(Gap::DoesNotApply("only text generation models chat".into())),
     }
     match checkpoint.chat_template() {
         Fact::Known(_) => Ok(Findings::none()),

@@ -1,6 +1,8 @@
 use preflight_model::checkpoint::Kind;
+use preflight_model::config::Config;
 use preflight_model::fact::{Fact, Gap};
 use preflight_model::facts::Facts;
+use preflight_model::release::{self, Release};
 
 use crate::case::Case;
 use crate::report::Finding;
@@ -23,20 +25,7 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
         ));
     }
     match &facts.checkpoint.config {
-        Fact::Known(config) => {
-            let findings: Findings = facts.checkpoint.config_defects.iter().map(Finding::from).collect();
-            Ok(config
-                .document()
-                .duplicates()
-                .fold(findings, |findings, (key, place)| {
-                    let mut note = Finding::in_file(
-                        "config.json",
-                        format!("`{key}` stands twice; the loader takes this later one"),
-                    );
-                    (note.line, note.column) = (Some(place.line), Some(place.column));
-                    findings.with_note(note)
-                }))
-        }
+        Fact::Known(config) => of_config(facts, config),
         Fact::Absent => Ok(Findings::problem(Finding::in_file(
             "config.json",
             "the repository has no config.json at its root",
@@ -44,4 +33,51 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
         Fact::Malformed(defect) => Ok(Findings::problem(Finding::from(defect))),
         Fact::Unavailable(why) => Err(Gap::Unavailable(why.clone())),
     }
+}
+
+fn of_config(facts: &Facts<'_>, config: &Config) -> Outcome {
+    let mut findings: Findings = facts
+        .checkpoint
+        .config_defects
+        .iter()
+        .map(Finding::from)
+        .collect();
+    for (key, place) in config.document().duplicates() {
+        let mut note = Finding::in_file(
+            "config.json",
+            format!("`{key}` stands twice; the loader takes this later one"),
+        );
+        (note.line, note.column) = (Some(place.line), Some(place.column));
+        findings = findings.with_note(note);
+    }
+    match unknown_type(facts, config) {
+        Some(Ok(finding)) => findings.push(finding),
+        Some(Err(gap)) if findings.problems.is_empty() => return Err(gap),
+        _ => {}
+    }
+    Ok(findings)
+}
+
+/// A model type of no release, without code of the repository for it. A slip of the pen is a defect;
+/// any other name may belong to a release that is newer than the tables.
+fn unknown_type(facts: &Facts<'_>, config: &Config) -> Option<Result<Finding, Gap>> {
+    let model_type = config.model_type().filter(|name| !name.is_empty())?;
+    let offers_code = facts
+        .remote_code
+        .needs
+        .iter()
+        .any(|need| need.step == "AutoConfig");
+    if offers_code || release::model_type_since(model_type).is_some() {
+        return None;
+    }
+    Some(match release::nearest_model_type(model_type) {
+        Some(meant) => Ok(Finding::in_config(
+            config.root().get("model_type").as_ref(),
+            format!("no transformers release knows model type `{model_type}`; `{meant}` is meant?"),
+        )),
+        None => Err(Gap::Unknown(format!(
+            "no transformers release up to {} knows model type `{model_type}`, and the repository brings no code for it",
+            Release::newest()
+        ))),
+    })
 }

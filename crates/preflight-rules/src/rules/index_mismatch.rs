@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use preflight_model::fact::{Fact, Gap};
 use preflight_model::facts::Facts;
@@ -24,7 +24,9 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
     let weights = facts.of_a_model()?.weights.get()?;
     match &weights.index {
         Fact::Known(index) => compare(index, weights),
-        Fact::Absent => Err(Gap::DoesNotApply("there is no index".into())),
+        Fact::Absent => Err(Gap::DoesNotApply(
+            "the loader uses no index for this model".into(),
+        )),
         Fact::Malformed(defect) => Ok(Findings::problem(Finding::from(defect))),
         Fact::Unavailable(why) => Err(Gap::Unavailable(why.clone())),
     }
@@ -33,11 +35,15 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
 fn compare(index: &Index, weights: &Weights) -> Outcome {
     let mut findings = Findings::none();
     if index.is_empty() {
-        findings.push(Finding::in_file(INDEX, "the index assigns no tensor to any shard"));
+        findings.push(Finding::in_file(
+            INDEX,
+            "the index assigns no tensor to any shard",
+        ));
     }
     let mut bytes = 0_u64;
     let mut unassigned = 0;
     let mut unread = None;
+    let mut stored: HashMap<&str, HashSet<&str>> = HashMap::new();
     for shard in &weights.shards {
         let header = match &shard.header {
             Fact::Known(header) => header,
@@ -47,19 +53,24 @@ fn compare(index: &Index, weights: &Weights) -> Outcome {
             }
             Fact::Absent | Fact::Malformed(_) => continue,
         };
-        let stored: HashSet<&str> = header.tensors().map(|tensor| tensor.name).collect();
-        let assigned = index.tensors().filter(|(_, path)| *path == shard.path);
-        for (tensor, _) in assigned.filter(|(tensor, _)| !stored.contains(tensor)) {
-            findings.push(Finding::in_file(
-                INDEX,
-                format!("tensor `{tensor}` is assigned to `{}`, which does not have it", shard.path),
-            ));
-        }
+        let names = stored.entry(&shard.path).or_default();
         for tensor in header.tensors() {
+            names.insert(tensor.name);
             bytes = bytes.saturating_add(tensor.bytes);
             if index.shard_of(tensor.name) != Some(&shard.path) {
                 unassigned += 1;
             }
+        }
+    }
+    for (tensor, path) in index.tensors() {
+        if stored
+            .get(path)
+            .is_some_and(|names| !names.contains(tensor))
+        {
+            findings.push(Finding::in_file(
+                INDEX,
+                format!("tensor `{tensor}` is assigned to `{path}`, which does not have it"),
+            ));
         }
     }
     if unassigned > 0 {
@@ -74,7 +85,10 @@ fn compare(index: &Index, weights: &Weights) -> Outcome {
             format!("tensor `{tensor}` is listed twice; the later assignment counts"),
         ));
     }
-    if let Some(total) = index.total_size.filter(|&total| total != bytes && unread.is_none() && weights.is_complete()) {
+    if let Some(total) = index
+        .total_size
+        .filter(|&total| total != bytes && unread.is_none() && weights.is_complete())
+    {
         findings = findings.with_note(Finding::in_file(
             INDEX,
             format!("`total_size` is {total}, the tensors have {bytes} bytes; no loader uses it"),

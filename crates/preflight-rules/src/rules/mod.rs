@@ -21,6 +21,10 @@ mod transformers_too_new;
 mod weights_config_mismatch;
 mod weights_not_safetensors;
 
+use preflight_model::checkpoint::Checkpoint;
+use preflight_model::config::Config;
+use preflight_model::fact::{Fact, Gap};
+
 use crate::rule::Rule;
 
 /// All rules, sorted by id.
@@ -46,6 +50,16 @@ pub static RULES: &[&Rule] = &[
     &weights_config_mismatch::RULE,
     &weights_not_safetensors::RULE,
 ];
+
+/// The config, or the gap that ends a rule: one that is absent is told by `config-invalid`.
+fn config_of<'a>(checkpoint: &'a Checkpoint<'_>) -> Result<&'a Config, Gap> {
+    match &checkpoint.config {
+        Fact::Absent => Err(Gap::Malformed(
+            "there is no config.json: see config-invalid".into(),
+        )),
+        config => config.get(),
+    }
+}
 
 /// The rule with this id.
 pub fn rule(id: &str) -> Option<&'static Rule> {

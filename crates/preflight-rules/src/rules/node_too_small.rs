@@ -1,6 +1,7 @@
 use preflight_model::fact::Gap;
 use preflight_model::facts::Facts;
 
+use super::config_of;
 use crate::case::Case;
 use crate::fit::NodeFit;
 use crate::report::{Finding, FitOption};
@@ -18,9 +19,11 @@ pub(super) static RULE: Rule = Rule {
 
 fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     let checkpoint = facts.of_a_model()?;
-    checkpoint.config.get()?;
+    config_of(checkpoint)?;
     if checkpoint.weights.get()?.files.is_empty() {
-        return Err(Gap::Malformed("there are no weights: see shard-missing".into()));
+        return Err(Gap::Malformed(
+            "there are no weights: see shard-missing".into(),
+        ));
     }
     match case.node {
         NodeFit::Fits(_) => Ok(Findings::none()),
@@ -35,7 +38,9 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
 }
 
 fn too_small(closest: &FitOption) -> String {
-    let needed = closest.needed_bytes_per_gpu.or(closest.weights_bytes_per_gpu);
+    let needed = closest
+        .needed_bytes_per_gpu
+        .or(closest.weights_bytes_per_gpu);
     format!(
         "even `{}` is too small: {} GiB are needed on each GPU, {} can be used",
         closest.hardware,

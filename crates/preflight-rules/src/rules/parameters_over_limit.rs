@@ -1,6 +1,7 @@
 use preflight_model::fact::Gap;
 use preflight_model::facts::Facts;
 use preflight_model::parameters::Parameters;
+use preflight_model::weights::{Format, Shard};
 
 use crate::case::Case;
 use crate::report::Finding;
@@ -23,7 +24,10 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     let limit = *case.policy.platform.parameters_max.get()?;
     let path = weights.files.first().filter(|_| weights.files.len() == 1);
     let over = |count: String| {
-        let message = format!("the model has {count} parameters, the limit is {}", grouped(limit));
+        let message = format!(
+            "the model has {count} parameters, the limit is {}",
+            grouped(limit)
+        );
         Findings::problem(match path {
             Some(path) => Finding::in_file(path.as_str(), message),
             None => Finding::new(message),
@@ -48,16 +52,37 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
             ))));
         }
     }
-    let broken = |shard: &preflight_model::weights::Shard| {
-        !shard.header.is_unread() && shard.header.known().is_none()
-    };
-    if weights.shards.iter().any(broken) && !weights.shards.iter().any(|shard| shard.header.is_unread()) {
-        return Err(Gap::Malformed("the weights cannot be counted: see shard-missing and shard-corrupt".into()));
+    let broken = |shard: &Shard| !shard.header.is_unread() && shard.header.known().is_none();
+    if weights.shards.iter().any(broken)
+        && !weights.shards.iter().any(|shard| shard.header.is_unread())
+    {
+        return Err(Gap::Malformed(
+            "the weights cannot be counted: see shard-missing and shard-corrupt".into(),
+        ));
+    }
+    if weights
+        .index
+        .get()
+        .is_err_and(|gap| matches!(gap, Gap::Malformed(_)))
+    {
+        return Err(Gap::Malformed(
+            "the index cannot be read: see index-mismatch".into(),
+        ));
+    }
+    if matches!(
+        weights.format,
+        Format::None | Format::Gguf | Format::Original | Format::MisnamedSafetensors
+    ) {
+        return Err(Gap::Malformed(
+            "there are no weights that the loader opens: see shard-missing".into(),
+        ));
     }
     let why = parameters.inexact_because.join("; ");
-    let most = parameters.at_most.map_or(String::from("nothing bounds it from above"), |most| {
-        format!("at most {}", grouped(most))
-    });
+    let most = parameters
+        .at_most
+        .map_or(String::from("nothing bounds it from above"), |most| {
+            format!("at most {}", grouped(most))
+        });
     Err(Gap::Unknown(format!(
         "the count is not exact: at least {}, {most} ({why})",
         grouped(parameters.at_least)
@@ -65,9 +90,12 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
 }
 
 fn note_what_was_left_out(parameters: &Parameters) -> Findings {
-    parameters.left_out.iter().fold(Findings::none(), |findings, what| {
-        findings.with_note(Finding::new(format!("not counted: {what}")))
-    })
+    parameters
+        .left_out
+        .iter()
+        .fold(Findings::none(), |findings, what| {
+            findings.with_note(Finding::new(format!("not counted: {what}")))
+        })
 }
 
 /// `100,000,000,000`.

@@ -17,12 +17,19 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(_facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
-    let newest = Policy::shipped().iter().max_by(|a, b| a.as_of.cmp(&b.as_of));
+    let newest = Policy::shipped()
+        .iter()
+        .max_by(|a, b| a.as_of.cmp(&b.as_of));
     let Some(newest) = newest.filter(|newest| newest.as_of > case.policy.as_of) else {
         return Err(Gap::DoesNotApply("no newer policy is known".into()));
     };
     let says = case.others.iter().find(|other| other.id == newest.id);
-    let verdict = says.and_then(|other| other.verdicts.iter().find(|(target, _)| *target == case.target));
+    let verdict = says.and_then(|other| {
+        other
+            .verdicts
+            .iter()
+            .find(|(target, _)| *target == case.target)
+    });
     let (Some(other), Some((_, verdict))) = (says, verdict) else {
         return Ok(Findings::none());
     };

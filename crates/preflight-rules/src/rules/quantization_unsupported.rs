@@ -1,7 +1,11 @@
+use preflight_model::checkpoint::Checkpoint;
+use preflight_model::fact::Gap;
 use preflight_model::facts::Facts;
 use preflight_model::quantization::Quantization;
 use preflight_model::release;
+use preflight_model::snapshot::Content;
 
+use super::config_of;
 use crate::case::Case;
 use crate::report::{Finding, Target};
 use crate::rule::{Category, Findings, Outcome, Rule};
@@ -18,9 +22,12 @@ pub(super) static RULE: Rule = Rule {
 
 fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     let checkpoint = facts.of_a_model()?;
-    checkpoint.config.get()?;
+    config_of(checkpoint)?;
     let Some(quantization) = &checkpoint.quantization else {
-        return Ok(Findings::none());
+        return match unread_side_file(checkpoint) {
+            Some(path) => Err(Gap::Unavailable(format!("`{path}` was not read"))),
+            None => Ok(Findings::none()),
+        };
     };
     let mut findings: Findings = misloaded(facts, quantization).into_iter().collect();
     if findings.problems.is_empty() && case.target == Target::FineTune {
@@ -33,6 +40,16 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     Ok(findings)
 }
 
+/// Files of other tools that name a quantisation where config.json does not.
+fn unread_side_file(checkpoint: &Checkpoint<'_>) -> Option<&'static str> {
+    ["hf_quant_config.json", "quantize_config.json"]
+        .into_iter()
+        .find(|path| {
+            let file = checkpoint.snapshot.file(path);
+            file.is_some_and(|file| !matches!(file.content, Content::Whole(_)))
+        })
+}
+
 /// What the loader would read as something else than it is.
 fn misloaded(facts: &Facts<'_>, quantization: &Quantization) -> Option<Finding> {
     let method = quantization.method.as_deref()?;
@@ -40,22 +57,32 @@ fn misloaded(facts: &Facts<'_>, quantization: &Quantization) -> Option<Finding> 
     if !quantization.seen_by_loader {
         return Some(at(
             quantization,
-            format!("the loader does not look here for the quantisation (`{method}`): {as_unquantised}"),
+            format!(
+                "the loader does not look here for the quantisation (`{method}`): {as_unquantised}"
+            ),
         ));
     }
     if release::quant_method_known(facts.release, method) {
         return None;
     }
-    let meant = release::nearest_quant_method(method).map_or(String::new(), |meant| format!("; `{meant}` is meant?"));
+    let meant = release::nearest_quant_method(method)
+        .map_or(String::new(), |meant| format!("; `{meant}` is meant?"));
     Some(at(
         quantization,
-        format!("transformers {} does not know the method `{method}`{meant}: {as_unquantised}", facts.release),
+        format!(
+            "transformers {} does not know the method `{method}`{meant}: {as_unquantised}",
+            facts.release
+        ),
     ))
 }
 
 fn at(quantization: &Quantization, message: String) -> Finding {
     let mut finding = Finding::in_file(quantization.path, message);
-    finding.pointer = Some(quantization.place.pointer.clone()).filter(|pointer| !pointer.is_empty());
-    (finding.line, finding.column) = (Some(quantization.place.line), Some(quantization.place.column));
+    finding.pointer =
+        Some(quantization.place.pointer.clone()).filter(|pointer| !pointer.is_empty());
+    (finding.line, finding.column) = (
+        Some(quantization.place.line),
+        Some(quantization.place.column),
+    );
     finding
 }

@@ -1,6 +1,7 @@
 use preflight_model::fact::Gap;
 use preflight_model::facts::Facts;
 
+use super::config_of;
 use crate::case::Case;
 use crate::report::Finding;
 use crate::rule::{Category, Findings, Outcome, Rule};
@@ -39,15 +40,19 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
         }
     }
     if findings.problems.is_empty() {
-        let config = checkpoint.config.known();
-        if let Some(map) = config.and_then(|config| config.root().get("auto_map")) {
+        let config = config_of(checkpoint)?;
+        if let Some(map) = config.root().get("auto_map") {
             findings = findings.with_note(Finding::in_config(
                 Some(&map),
                 "`auto_map` is there, but transformers has classes of its own and uses those",
             ));
         }
     }
-    let generates = facts.remote_code.needs.iter().all(|need| need.step == "generate");
+    let generates = facts
+        .remote_code
+        .needs
+        .iter()
+        .all(|need| need.step == "generate");
     Ok(if generates && !findings.problems.is_empty() {
         findings.with_fix("remove the folder custom_generate")
     } else {

@@ -16,16 +16,16 @@ pub(super) static RULE: Rule = Rule {
     check,
 };
 
-/// Values of `format` that the loader accepts in a single file.
+/// Values of `format` that `load_state_dict` accepts in each file that has metadata.
 /// Source: <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/modeling_utils.py>
 const FORMATS: [&str; 4] = ["flax", "mlx", "pt", "tf"];
 
 fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
     let weights = facts.of_a_model()?.weights.get()?;
     let mut findings: Findings = weights.shards.iter().flat_map(of_shard).collect();
-    if let [shard] = weights.shards.as_slice() {
-        findings.problems.extend(of_metadata(shard));
-    }
+    findings
+        .problems
+        .extend(weights.shards.iter().filter_map(of_metadata));
     let unread = weights.shards.iter().find_map(|shard| match &shard.header {
         Fact::Unavailable(why) => Some(why.clone()),
         _ => None,
@@ -53,7 +53,7 @@ fn of_metadata(shard: &Shard) -> Option<Finding> {
     let message = match header.format.as_deref() {
         Some(format) if FORMATS.contains(&format) => return None,
         Some(format) => format!("`__metadata__` says format `{format}`, which the loader refuses"),
-        None => "`__metadata__` has no `format`, which the loader refuses in a single file".into(),
+        None => "`__metadata__` has no `format`, which the loader refuses".into(),
     };
     Some(Finding::in_file(shard.path.as_str(), message))
 }

@@ -1,4 +1,4 @@
-use preflight_model::fact::Fact;
+use preflight_model::fact::{Fact, Gap};
 use preflight_model::facts::Facts;
 use preflight_model::wanted::INDEX;
 use preflight_model::weights::Format;
@@ -29,14 +29,30 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
             .with_fix("add `model.safetensors`, or shards with `model.safetensors.index.json`"));
         }
     }
-    if let Fact::Unavailable(why) = &weights.index {
-        return Err(preflight_model::fact::Gap::Unavailable(why.clone()));
+    match &weights.index {
+        Fact::Unavailable(why) => return Err(Gap::Unavailable(why.clone())),
+        Fact::Malformed(_) => {
+            return Err(Gap::Malformed(
+                "the index cannot be read: see index-mismatch".into(),
+            ));
+        }
+        Fact::Known(_) | Fact::Absent => {}
     }
-    let absent = weights.shards.iter().filter(|shard| shard.header.is_absent());
+    let absent = weights
+        .shards
+        .iter()
+        .filter(|shard| shard.header.is_absent());
     Ok(absent
         .map(|shard| {
-            let named_by = if weights.index.is_absent() { "config.json" } else { INDEX };
-            Finding::in_file(named_by, format!("`{}` is named but not in the repository", shard.path))
+            let named_by = if weights.index.is_absent() {
+                "config.json"
+            } else {
+                INDEX
+            };
+            Finding::in_file(
+                named_by,
+                format!("`{}` is named but not in the repository", shard.path),
+            )
         })
         .collect())
 }

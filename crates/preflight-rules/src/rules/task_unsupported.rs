@@ -2,6 +2,7 @@ use preflight_model::fact::Gap;
 use preflight_model::facts::Facts;
 use preflight_model::task::Task;
 
+use super::config_of;
 use crate::case::Case;
 use crate::report::Finding;
 use crate::rule::{Category, Findings, Outcome, Rule};
@@ -19,7 +20,7 @@ pub(super) static RULE: Rule = Rule {
 fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     let checkpoint = facts.of_a_model()?;
     let tasks = case.policy.target(case.target).tasks.get()?;
-    let config = checkpoint.config.get()?;
+    let config = config_of(checkpoint)?;
     if let Task::Unknown(why) = &facts.task {
         return Err(Gap::Unknown(why.clone()));
     }
@@ -29,8 +30,21 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     let key = ["architectures", "model_type"]
         .iter()
         .find_map(|key| config.root().get(key));
+    let takes: Vec<_> = tasks.iter().map(|task| in_words(task)).collect();
     Ok(Findings::problem(Finding::in_config(
         key.as_ref(),
-        format!("this is {}; the platform takes {}", facts.task.describe(), tasks.join(", ")),
+        format!(
+            "this is {}; the platform takes {}",
+            facts.task.describe(),
+            takes.join(" and ")
+        ),
     )))
+}
+
+fn in_words(task: &str) -> &str {
+    match task {
+        "causal-lm" => "text generation models",
+        "embedding" => "embedding models",
+        other => other,
+    }
 }

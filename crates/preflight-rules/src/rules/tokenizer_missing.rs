@@ -1,5 +1,8 @@
+use preflight_model::checkpoint::Checkpoint;
+use preflight_model::config::Config;
 use preflight_model::fact::{Fact, Gap};
 use preflight_model::facts::Facts;
+use preflight_model::release;
 use preflight_model::tokenizer::Class;
 
 use crate::case::Case;
@@ -30,17 +33,49 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
             )));
         }
     }
+    let offers_code = facts
+        .remote_code
+        .needs
+        .iter()
+        .any(|need| need.step == "AutoTokenizer");
+    let is_generic_fallback = release::unknown_tokenizer_class_is_replaced(facts.release);
     match &facts.tokenizer.class {
         Class::Unread(why) => Err(Gap::Unavailable(why.clone())),
-        Class::Foreign(class) if facts.remote_code.needs.iter().all(|need| need.step != "AutoTokenizer") => {
-            let root = checkpoint.tokenizer_config.known().map(|document| document.root());
-            let key = root.and_then(|root| root.get("tokenizer_class"));
-            let message = format!("`tokenizer_class` is `{class}`, which no transformers release has");
-            Ok(Findings::problem(match key {
-                Some(key) => Finding::at("tokenizer_config.json", &key, message),
-                None => Finding::in_file("config.json", message),
-            }))
+        Class::Foreign(class) if is_generic_fallback && !offers_code => {
+            let message = format!(
+                "no transformers release has `{class}`; the loader takes its generic tokenizer"
+            );
+            Ok(Findings::none().with_note(at_class(checkpoint, message)))
         }
+        Class::Foreign(class) if !offers_code => {
+            let message =
+                format!("`tokenizer_class` is `{class}`, which no transformers release has");
+            Ok(Findings::problem(at_class(checkpoint, message)))
+        }
+        Class::Nowhere if !is_generic_fallback && !offers_code => Ok(nowhere(facts)),
         _ => Ok(Findings::none()),
+    }
+}
+
+fn at_class(checkpoint: &Checkpoint<'_>, message: String) -> Finding {
+    let root = checkpoint
+        .tokenizer_config
+        .known()
+        .map(|document| document.root());
+    match root.and_then(|root| root.get("tokenizer_class")) {
+        Some(key) => Finding::at("tokenizer_config.json", &key, message),
+        None => Finding::in_file("config.json", message),
+    }
+}
+
+/// No file names a class. A config that does not load at all is told by other rules.
+fn nowhere(facts: &Facts<'_>) -> Findings {
+    let model_type = facts.checkpoint.config.known().and_then(Config::model_type);
+    match model_type.filter(|name| release::knows_model_type(facts.release, name)) {
+        Some(model_type) => Findings::problem(Finding::new(format!(
+            "no file names a `tokenizer_class`, and transformers {} has no tokenizer for model type `{model_type}`",
+            facts.release
+        ))),
+        None => Findings::none(),
     }
 }

@@ -1,6 +1,7 @@
 use preflight_model::fact::Gap;
 use preflight_model::facts::Facts;
 
+use super::config_of;
 use crate::case::Case;
 use crate::report::Finding;
 use crate::rule::{Category, Outcome, Rule};
@@ -16,10 +17,12 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
-    facts.of_a_model()?.config.get()?;
+    config_of(facts.of_a_model()?)?;
     let ceiling = case.policy.platform.transformers_ceiling.get()?;
     if facts.release.major() >= 5 {
-        return Err(Gap::DoesNotApply(format!("the platform has transformers {ceiling}, which reads both forms")));
+        return Err(Gap::DoesNotApply(format!(
+            "the platform has transformers {ceiling}, which reads both forms"
+        )));
     }
     Ok(facts.misread.iter().map(Finding::from).collect())
 }

@@ -2,6 +2,7 @@ use preflight_model::facts::Facts;
 use preflight_model::release::{self, Release, Since};
 use preflight_model::tokenizer::Class;
 
+use super::config_of;
 use crate::case::Case;
 use crate::report::Finding;
 use crate::rule::{Category, Findings, Outcome, Rule};
@@ -19,7 +20,7 @@ pub(super) static RULE: Rule = Rule {
 fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     let checkpoint = facts.of_a_model()?;
     let ceiling = case.policy.platform.transformers_ceiling.get()?;
-    let config = checkpoint.config.get()?;
+    let config = config_of(checkpoint)?;
     let release = facts.release;
     let root = config.root();
     let mut findings = Findings::none();
@@ -33,7 +34,11 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     };
     if let Some(model_type) = config.model_type() {
         if !release::knows_model_type(release, model_type) {
-            too_new(release::model_type_since(model_type), format!("model type `{model_type}`"), "model_type");
+            too_new(
+                release::model_type_since(model_type),
+                format!("model type `{model_type}`"),
+                "model_type",
+            );
             removed(release, model_type, &mut findings, config);
         } else if release::causal_lm_class(release, model_type).is_none() {
             too_new(
@@ -43,9 +48,14 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
             );
         }
     }
-    let method = checkpoint.quantization.as_ref().and_then(|found| found.method.as_deref());
+    let method = checkpoint
+        .quantization
+        .as_ref()
+        .and_then(|found| found.method.as_deref());
     if let Some(method) = method.filter(|method| !release::quant_method_known(release, method)) {
-        if let Some(since) = release::quant_method_since(method).filter(|since| since.release > release) {
+        if let Some(since) =
+            release::quant_method_since(method).filter(|since| since.release > release)
+        {
             findings.push(Finding::in_config(
                 root.get("quantization_config").as_ref(),
                 format!("quantisation method `{method}` is known since transformers {since}; the platform has {ceiling}"),
@@ -54,7 +64,10 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     }
     // A class that release 5 writes is told by transformers-5-config, unless that does not apply.
     if let Class::Later(class, since) = &facts.tokenizer.class {
-        let told = facts.misread.iter().any(|defect| defect.message.contains(class.as_str()));
+        let told = facts
+            .misread
+            .iter()
+            .any(|defect| defect.message.contains(class.as_str()));
         if !told {
             findings.push(Finding::in_file(
                 "tokenizer_config.json",
@@ -62,13 +75,18 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
             ));
         }
     }
-    Ok(match root.get("transformers_version").and_then(|saved| saved.as_str()) {
-        Some(saved) => findings.with_note(Finding::in_config(
-            root.get("transformers_version").as_ref(),
-            format!("saved with transformers {saved}, which says nothing about what it needs"),
-        )),
-        None => findings,
-    })
+    Ok(
+        match root
+            .get("transformers_version")
+            .and_then(|saved| saved.as_str())
+        {
+            Some(saved) => findings.with_note(Finding::in_config(
+                root.get("transformers_version").as_ref(),
+                format!("saved with transformers {saved}, which says nothing about what it needs"),
+            )),
+            None => findings,
+        },
+    )
 }
 
 /// A model type that later releases dropped.

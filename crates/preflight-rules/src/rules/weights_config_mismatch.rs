@@ -1,6 +1,8 @@
 use preflight_model::fact::Gap;
 use preflight_model::facts::Facts;
+use preflight_model::weights::{Format, Weights};
 
+use super::config_of;
 use crate::case::Case;
 use crate::report::{Finding, Target};
 use crate::rule::{Category, Findings, Outcome, Rule};
@@ -18,19 +20,21 @@ pub(super) static RULE: Rule = Rule {
 fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     use preflight_model::task::{CausalLm, Task};
     let checkpoint = facts.of_a_model()?;
-    checkpoint.config.get()?;
+    config_of(checkpoint)?;
     let is_causal = matches!(facts.causal_lm, Some(CausalLm::Yes { .. }));
     if case.target == Target::FineTune && !is_causal {
-        return Err(Gap::DoesNotApply("the model is no causal LM of this release".into()));
+        return Err(Gap::DoesNotApply(
+            "the model is not known to be a causal LM".into(),
+        ));
     }
     if case.target == Target::Upload && !matches!(facts.task, Task::CausalLm | Task::Embedding) {
-        return Err(Gap::DoesNotApply("the model is for neither task of the platform".into()));
+        return Err(Gap::DoesNotApply(
+            "the model is neither for text generation nor for embeddings".into(),
+        ));
     }
     let comparison = match checkpoint.comparison.get() {
         Ok(comparison) => comparison,
-        Err(Gap::DoesNotApply(_)) => {
-            return Err(Gap::DoesNotApply("the tensors of this class are not described".into()));
-        }
+        Err(Gap::DoesNotApply(_)) => return Err(why_not_compared(checkpoint.weights.get()?)),
         Err(gap) => return Err(gap),
     };
     let mut findings = Findings::none();
@@ -41,7 +45,9 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
         )));
     }
     for name in &comparison.missing {
-        findings.push(Finding::new(format!("tensor `{name}` is missing: it would be filled with random numbers")));
+        findings.push(Finding::new(format!(
+            "tensor `{name}` is missing: it would be filled with random numbers"
+        )));
     }
     let unexpected = comparison.unexpected.len();
     if let Some(first) = comparison.unexpected.first() {
@@ -56,4 +62,16 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
         )));
     }
     Ok(findings)
+}
+
+fn why_not_compared(weights: &Weights) -> Gap {
+    if weights.format != Format::Safetensors {
+        return Gap::DoesNotApply("there are no safetensors headers to compare".into());
+    }
+    if !weights.is_complete() {
+        return Gap::Malformed(
+            "not all headers can be read: see shard-missing, shard-corrupt, index-mismatch".into(),
+        );
+    }
+    Gap::DoesNotApply("the tensors of this class are not described".into())
 }

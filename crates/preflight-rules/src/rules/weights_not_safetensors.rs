@@ -27,7 +27,11 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
             "`{}` is safetensors under a name the loader does not look for",
             weights.files[0]
         ),
-        format => format!("the loader would open `{}` ({})", weights.files[0], format.as_str()),
+        format => format!(
+            "the loader would open `{}` ({})",
+            weights.files[0],
+            format.as_str()
+        ),
     };
     let message = format!("{what}; the platform takes {}", formats.join(", "));
     let finding = match weights.files.first() {
@@ -36,11 +40,13 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     };
     let findings = Findings::problem(finding);
     Ok(match weights.format {
-        Format::MisnamedSafetensors => {
-            findings.with_fix("rename the file to `model.safetensors`, or write a `model.safetensors.index.json`")
-        }
+        Format::MisnamedSafetensors => findings.with_fix(
+            "rename the file to `model.safetensors`, or write a `model.safetensors.index.json`",
+        ),
         Format::Gguf => findings.with_fix("use the repository that the GGUF file was made from"),
-        Format::None => findings.with_fix("add the weights: `model.safetensors`, or shards with an index"),
+        Format::None => {
+            findings.with_fix("add the weights: `model.safetensors`, or shards with an index")
+        }
         _ => findings,
     })
 }
@@ -49,7 +55,11 @@ fn note_ignored(ignored: &[String]) -> Findings {
     if ignored.is_empty() {
         return Findings::none();
     }
-    let mut names: Vec<_> = ignored.iter().take(3).map(|path| format!("`{path}`")).collect();
+    let mut names: Vec<_> = ignored
+        .iter()
+        .take(3)
+        .map(|path| format!("`{path}`"))
+        .collect();
     if ignored.len() > 3 {
         names.push(format!("and {} more", ignored.len() - 3));
     }
