@@ -1,6 +1,8 @@
 //! `config.json` as its class reads it: flat or nested, under any of its spellings, with the class's
 //! defaults for what it leaves out.
 
+use std::sync::LazyLock;
+
 use crate::defaults::{ClassDefaults, class_defaults};
 use crate::json::{Cursor, Document};
 
@@ -14,6 +16,15 @@ pub struct Config {
 /// loader (`PretrainedConfig.get_text_config`).
 /// Source: <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/configuration_utils.py>
 const TEXT_SECTIONS: [&str; 4] = ["text_config", "text_encoder", "decoder", "generator"];
+
+/// Composite model types whose class fills a missing `text_config` with defaults and ignores sizes that
+/// stand beside it: a flat config of a text model under such a type builds another model than it says.
+/// Source: `Gemma3Config.__init__` and the like,
+/// <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/models/gemma3/configuration_gemma3.py>
+const TEXT_BY_DEFAULT: [&str; 4] = ["gemma3", "gemma3n", "llama4", "llava"];
+
+static EMPTY: LazyLock<Document> =
+    LazyLock::new(|| Document::parse(b"{}").expect("an empty object is JSON"));
 
 impl Config {
     /// Wraps a parsed file; `None` where it is not an object.
@@ -85,6 +96,15 @@ impl Config {
                 defaults: model_type.and_then(class_defaults),
                 model_type,
                 cursor,
+            };
+        }
+        let by_default = self.model_type().is_some_and(|name| TEXT_BY_DEFAULT.contains(&name));
+        let default_type = outer.and_then(|outer| outer.sub_configs.get("text_config"));
+        if let Some(model_type) = default_type.filter(|_| by_default) {
+            return Section {
+                defaults: class_defaults(model_type),
+                model_type: Some(model_type),
+                cursor: EMPTY.root(),
             };
         }
         self.whole()
@@ -198,6 +218,13 @@ mod tests {
         assert_eq!(text.model_type(), Some("gemma3_text"));
         assert_eq!(text.u64("hidden_size"), Some(2560));
         assert_eq!(text.u64("head_dim"), Some(256), "the class's default");
+    }
+
+    #[test]
+    fn sizes_beside_a_missing_text_config_are_ignored_as_the_class_does() {
+        let flat = config(r#"{"model_type": "gemma3", "hidden_size": 1152}"#);
+        assert_eq!(flat.text().model_type(), Some("gemma3_text"));
+        assert_eq!(flat.text().u64("hidden_size"), Some(2304), "the class's default");
     }
 
     #[test]

@@ -9,16 +9,14 @@ const WITHOUT_LENGTH: [&str; 5] = ["bloom", "falcon_mamba", "mamba", "mamba2", "
 
 /// Spellings of the setting. `max_position_embeddings` comes first: through the class's
 /// `attribute_map` it also finds `n_positions` (GPT-2), `max_seq_len` (DBRX) and `context_length`
-/// (RWKV). The rest are names that a class or remote code reads by itself: MPT, `ChatGLM`, Qwen 1,
-/// decoders of speech models.
-const SPELLINGS: [&str; 9] = [
+/// (RWKV). The rest are names that a class or remote code reads by itself: MPT, `ChatGLM`, Qwen 1.
+const SPELLINGS: [&str; 8] = [
     "max_position_embeddings",
     "n_positions",
     "max_seq_len",
     "seq_length",
     "max_sequence_length",
     "max_seq_length",
-    "max_target_positions",
     "n_ctx",
     "model_max_length",
 ];

@@ -75,9 +75,11 @@ fn config_and_model(checkpoint: &Checkpoint<'_>, release: Release, embedding: bo
     let Some(config) = checkpoint.config.known() else {
         return;
     };
-    let (Some(model_type), Some(map)) = (config.model_type(), config.root().get("auto_map")) else {
+    let Some(map) = config.root().get("auto_map") else {
         return;
     };
+    // A config without a model type is native to nothing.
+    let model_type = config.model_type().unwrap_or("");
     let native = release::knows_model_type(release, model_type);
     let model_class = if embedding { "AutoModel" } else { "AutoModelForCausalLM" };
     let native_model = if embedding {
