@@ -75,6 +75,12 @@ fn without_spec(names: &[String]) -> Result<Vec<String>, String> {
 
 #[cfg(test)]
 mod tests {
+    use preflight_model::checkpoint::Checkpoint;
+    use preflight_rules::case::Options;
+    use preflight_rules::evaluate;
+    use preflight_rules::policy::Policy;
+    use preflight_rules::report::{Cost, Level, ModelReport, Outcome, Target, Verdict};
+
     use super::*;
 
     /// Most bytes of all fixtures together: everybody clones them.
@@ -86,17 +92,45 @@ mod tests {
     }
 
     #[test]
-    fn fixtures_stay_small_and_the_readme_names_each() {
+    fn fixtures_stay_small() {
         let files = tree::read(&fixtures_dir()).expect("readable");
         let bytes: usize = files.values().map(Vec::len).sum();
         assert!(bytes < BYTES_MAX, "{bytes} bytes");
-        let readme = files.get(Path::new("README.md")).expect("a README.md");
-        let readme = String::from_utf8_lossy(readme);
+    }
+
+    #[test]
+    fn the_readme_tells_every_verdict() {
+        let readme = std::fs::read_to_string(fixtures_dir().join("README.md")).expect("readable");
+        let policy = Policy::load_shipped("together-2025-11").expect("shipped");
+        let mut missing = Vec::new();
         for name in spec::names().expect("specs") {
-            assert!(
-                readme.contains(&format!("| `{name}` |")),
-                "{name} is not in fixtures/README.md"
-            );
+            let snapshot = snapshot_of(&name).expect(&name);
+            let checkpoint = Checkpoint::read(&snapshot);
+            let options = Options::default();
+            let report = evaluate(&checkpoint, &Target::ALL, policy, &options, Cost::default());
+            let [upload, fine_tune] = Target::ALL.map(|target| cell(&report, target));
+            let row = format!("| `{name}` | {upload} | {fine_tune} |");
+            if !readme.contains(&row) {
+                missing.push(row);
+            }
         }
+        let missing = missing.join("\n");
+        assert!(missing.is_empty(), "not in fixtures/README.md:\n{missing}");
+    }
+
+    /// A verdict and the rules that decide it.
+    fn cell(report: &ModelReport, target: Target) -> String {
+        let verdict = report.verdicts.iter().find(|(of, _)| *of == target);
+        let (_, verdict) = verdict.expect("judged for every target");
+        let deciding = match verdict {
+            Verdict::Pass => return "pass".into(),
+            Verdict::Fail => Outcome::Fail,
+            Verdict::Undecided => Outcome::Unknown,
+        };
+        let rows = report.rules.iter().filter(|row| {
+            row.targets.contains(&target) && row.level == Level::Error && row.outcome == deciding
+        });
+        let ids: Vec<String> = rows.map(|row| format!("`{}`", row.id)).collect();
+        format!("{}: {}", verdict.as_str(), ids.join(", "))
     }
 }

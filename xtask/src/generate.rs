@@ -2,15 +2,16 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use preflight_rules::RULES;
 
+use crate::repository;
 use crate::tree::{self, Tree};
 
 /// Where the pages go.
 fn docs_dir() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/rules")
+    repository().join("docs/rules")
 }
 
 /// Writes all pages, takes away those of rules that are no more, and answers with what changed.
@@ -78,6 +79,8 @@ fn index() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]

@@ -68,6 +68,12 @@ fn main() -> ExitCode {
     code
 }
 
+/// Folder of the repository.
+fn repository() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package)
+}
+
 /// Does the chore and answers with what to tell.
 fn run(args: &[&str]) -> Result<String, Failure> {
     match args {

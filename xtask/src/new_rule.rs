@@ -4,6 +4,8 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use crate::repository;
+
 const CODE: &str = r#"use preflight_model::fact::Gap;
 use preflight_model::facts::Facts;
 
@@ -69,12 +71,13 @@ Next:
   3. the code: write `check`; where it has to parse, add a fact to preflight-model first
   4. crates/preflight-rules/policies/: give it a level for each target, with its source
   5. the page: say what it checks, why it matters and how to fix it
-  6. CHANGELOG.md: one line
+  6. `cargo xtask generate`
+  7. CHANGELOG.md: one line
 ";
 
 /// Where the rules are.
 pub(crate) fn rules_dir() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/preflight-rules/src/rules")
+    repository().join("crates/preflight-rules/src/rules")
 }
 
 /// Writes the code and the page of the rule `id` into `dir` and answers with what is left to do.

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::layout::{Row, expand, shard};
+use crate::repository;
 use crate::weights::{self, WeightFile};
 
 /// A fixture's spec.
@@ -62,7 +63,7 @@ struct Weights {
 
 /// Folder of the fixtures.
 pub(crate) fn fixtures_dir() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures")
+    repository().join("fixtures")
 }
 
 /// Names of all specs, sorted.
