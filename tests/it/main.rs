@@ -1,1 +1,16 @@
-//! End to end.
+//! The real binary, end to end. Needs no network, no Python and nothing outside this repository.
+//!
+//! `UPDATE_GOLDEN=1` writes the golden files anew.
+
+mod program;
+mod repo;
+
+mod bad_files;
+mod bad_weights;
+mod command_line;
+mod fixtures;
+mod large;
+mod lists;
+mod recordings;
+mod terminal;
+mod verdicts;
