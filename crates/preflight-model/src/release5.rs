@@ -78,7 +78,7 @@ fn compare(text: &Section<'_>, parameters: &Cursor<'_>, key: &str, found: &mut V
                 path,
                 theta.place(),
                 format!(
-                    "release 4 ignores `rope_parameters` and uses {key} {used} instead of {wanted}, so the model answers nonsense"
+                    "release 4 ignores `rope_parameters` and uses {key} {used} instead of {wanted}"
                 ),
             ));
         } else if used.is_none() {
@@ -90,18 +90,12 @@ fn compare(text: &Section<'_>, parameters: &Cursor<'_>, key: &str, found: &mut V
         }
     }
     let kind = parameters.get_set("rope_type").or_else(|| parameters.get_set("type"));
-    let scaled = kind.filter(|kind| kind.as_str().is_some_and(|kind| kind != "default"));
-    if let Some(kind) = scaled {
+    let scaled = kind.as_ref().and_then(|kind| Some((kind.place(), kind.as_str()?)));
+    if let Some((place, kind)) = scaled.filter(|(_, kind)| *kind != "default") {
         let scaling = text.given("rope_scaling").filter(Cursor::is_object);
         if scaling.is_none() {
-            found.push(Defect::at(
-                path,
-                kind.place(),
-                format!(
-                    "release 4 ignores `rope_parameters` and does not scale the rotary embedding, which is {} here",
-                    kind.describe()
-                ),
-            ));
+            let message = format!("release 4 ignores `rope_parameters` and does not scale the rotary embedding (`{kind}`)");
+            found.push(Defect::at(path, place, message));
         }
     }
 }

@@ -49,7 +49,7 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
             let finding = Finding::in_config(
                 config.root().get("model_type").as_ref(),
                 format!(
-                    "no base model of the catalog of {} is a `{model_type}`",
+                    "no base model of the catalog of {} has the architecture `{model_type}`",
                     catalog.as_of
                 ),
             );

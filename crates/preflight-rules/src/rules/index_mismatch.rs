@@ -76,7 +76,7 @@ fn compare(index: &Index, weights: &Weights) -> Outcome {
     if unassigned > 0 {
         findings = findings.with_note(Finding::in_file(
             INDEX,
-            format!("{unassigned} tensors stand in shards that the index does not assign them to; they are not counted"),
+            format!("tensors in a shard that the index does not assign them to: {unassigned}; they are not loaded and not counted"),
         ));
     }
     for tensor in &index.listed_twice {

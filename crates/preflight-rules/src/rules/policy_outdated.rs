@@ -42,5 +42,9 @@ fn check(_facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
         verdict.as_str(),
         case.target.as_str(),
         other.because.join(", ")
-    ))))
+    )))
+    .with_fix(format!(
+        "where that one describes the platform you use, check with `--policy {}`",
+        other.id
+    )))
 }

@@ -53,12 +53,12 @@ fn unread_side_file(checkpoint: &Checkpoint<'_>) -> Option<&'static str> {
 /// What the loader would read as something else than it is.
 fn misloaded(facts: &Facts<'_>, quantization: &Quantization) -> Option<Finding> {
     let method = quantization.method.as_deref()?;
-    let as_unquantised = "the loader takes the weights for unquantised ones and fills the model with wrong or random numbers";
+    let as_unquantised = "so it takes the weights for unquantised ones and fills the model with wrong or random numbers";
     if !quantization.seen_by_loader {
         return Some(at(
             quantization,
             format!(
-                "the loader does not look here for the quantisation (`{method}`): {as_unquantised}"
+                "the loader does not look here for the quantisation (`{method}`), {as_unquantised}"
             ),
         ));
     }
@@ -66,11 +66,11 @@ fn misloaded(facts: &Facts<'_>, quantization: &Quantization) -> Option<Finding> 
         return None;
     }
     let meant = release::nearest_quant_method(method)
-        .map_or(String::new(), |meant| format!("; `{meant}` is meant?"));
+        .map_or(String::new(), |meant| format!(" (`{meant}` is meant?)"));
     Some(at(
         quantization,
         format!(
-            "transformers {} does not know the method `{method}`{meant}: {as_unquantised}",
+            "transformers {} does not know the method `{method}`{meant}, {as_unquantised}",
             facts.release
         ),
     ))

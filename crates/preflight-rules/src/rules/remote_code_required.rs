@@ -20,7 +20,7 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
     let checkpoint = facts.of_a_model()?;
     let needs = facts.remote_code.needs.iter().map(|need| {
         let message = match need.step {
-            "generate" => format!("`{}` would run whenever the model is loaded", need.code),
+            "generate" => "this code would run whenever the model is loaded".to_owned(),
             step => format!(
                 "{step} of transformers {} has no class of its own for this model and would run `{}`",
                 facts.release, need.code

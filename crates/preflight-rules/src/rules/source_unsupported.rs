@@ -9,7 +9,7 @@ use crate::rule::{Category, Findings, Outcome, Rule};
 pub(super) static RULE: Rule = Rule {
     id: "source-unsupported",
     summary: "the platform does not take models from there",
-    fix: "push the folder to a Hugging Face repository and check that (`hf upload org/name .`)",
+    fix: "push the files to a Hugging Face repository (`hf upload org/name FOLDER .`) and check that",
     docs: include_str!("source_unsupported.md"),
     category: Category::Access,
     since: "0.1.0",
@@ -28,15 +28,18 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
         return Ok(Findings::none());
     }
     let takes: Vec<_> = sources.iter().map(|source| word(*source)).collect();
-    let target = case.target.as_str();
+    let what_for = match case.target {
+        Target::Upload => "upload",
+        Target::FineTune => "fine-tuning",
+    };
     let finding = Finding::new(format!(
-        "this is {is_a}, judged as if it were pushed; for {target} the platform takes {}",
+        "this is {is_a}, judged as if it were pushed; for {what_for} the platform takes {}",
         takes.join(" or ")
     ));
     let findings = Findings::problem(finding);
     Ok(match case.target {
         Target::Upload if sources.contains(&SourceKind::Archive) => findings.with_fix(
-            "push it to a Hugging Face repository, or pack it (`tar -czf model.tar.gz -C FOLDER .`) and give a presigned URL",
+            "push the files to a Hugging Face repository, or pack it (`tar -czf model.tar.gz -C FOLDER .`) and give a presigned URL",
         ),
         _ => findings,
     })

@@ -1,3 +1,4 @@
+use preflight_model::architecture::Comparison;
 use preflight_model::fact::Gap;
 use preflight_model::facts::Facts;
 use preflight_model::weights::{Format, Weights};
@@ -49,19 +50,38 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
             "tensor `{name}` is missing: it would be filled with random numbers"
         )));
     }
-    let unexpected = comparison.unexpected.len();
     if let Some(first) = comparison.unexpected.first() {
         findings = findings.with_note(Finding::new(format!(
-            "{unexpected} tensors are not part of the model and not loaded, for example `{first}`"
+            "tensors that are not part of the model, so not loaded: {}, for example `{first}`",
+            comparison.unexpected.len()
         )));
     }
     if let Some(first) = comparison.beyond_layers.first() {
         findings = findings.with_note(Finding::new(format!(
-            "{} tensors of layers beyond `num_hidden_layers` are not loaded, for example `{first}`",
+            "tensors of layers beyond `num_hidden_layers`, so not loaded: {}, for example `{first}`",
             comparison.beyond_layers.len()
         )));
     }
-    Ok(findings)
+    Ok(match prefix(comparison) {
+        Some(prefix) => findings.with_fix(format!(
+            "strip `{prefix}` from the tensors' names and save again"
+        )),
+        None => findings,
+    })
+}
+
+/// Most parts of a prefix that is looked for; the longest in circulation, `base_model.model.`, has two.
+const PREFIX_PARTS_MAX: usize = 4;
+
+/// What stands before the names that the class has, where a training framework put something there.
+fn prefix(comparison: &Comparison) -> Option<&str> {
+    let first = comparison.unexpected.first()?;
+    let mut dots = first
+        .match_indices('.')
+        .map(|(at, _)| at + 1)
+        .take(PREFIX_PARTS_MAX);
+    let end = dots.find(|&at| comparison.missing.iter().any(|name| *name == first[at..]))?;
+    Some(&first[..end])
 }
 
 fn why_not_compared(weights: &Weights) -> Gap {

@@ -21,19 +21,21 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     if weights.format == Format::Safetensors {
         return Ok(note_ignored(&weights.ignored));
     }
-    let what = match weights.format {
-        Format::None => "the repository has no weights at its root".into(),
-        Format::MisnamedSafetensors => format!(
-            "`{}` is safetensors under a name the loader does not look for",
-            weights.files[0]
+    let takes = formats.join(", ");
+    let format = weights.format.as_str();
+    let first = weights.files.first().map_or("", String::as_str);
+    let message = match weights.format {
+        Format::None => {
+            format!("the repository has no weights at its root; the platform takes {takes}")
+        }
+        Format::MisnamedSafetensors => {
+            "the loader does not look for safetensors under this name".into()
+        }
+        Format::Gguf | Format::Original => format!(
+            "the only weights are `{first}` ({format}), which the loader does not open; the platform takes {takes}"
         ),
-        format => format!(
-            "the loader would open `{}` ({})",
-            weights.files[0],
-            format.as_str()
-        ),
+        _ => format!("the loader would open `{first}` ({format}); the platform takes {takes}"),
     };
-    let message = format!("{what}; the platform takes {}", formats.join(", "));
     let finding = match weights.files.first() {
         Some(path) => Finding::in_file(path.as_str(), message),
         None => Finding::new(message),
@@ -44,6 +46,9 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
             "rename the file to `model.safetensors`, or write a `model.safetensors.index.json`",
         ),
         Format::Gguf => findings.with_fix("use the repository that the GGUF file was made from"),
+        Format::Original => findings.with_fix(
+            "use the repository of the same model in the Hugging Face format, or convert it with the script of its family",
+        ),
         Format::None => {
             findings.with_fix("add the weights: `model.safetensors`, or shards with an index")
         }
