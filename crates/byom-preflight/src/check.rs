@@ -10,6 +10,7 @@ use preflight_report::table::TableOptions;
 use preflight_rules::case::Options;
 use preflight_rules::catalog::{Catalog, TrainingMethod, TrainingType};
 use preflight_rules::evaluate;
+use preflight_rules::hardware::Hardware;
 use preflight_rules::policy::Policy;
 use preflight_rules::report::{Cost, ModelReport, Report, Target, Verdict};
 use preflight_source::{Limits, ModelRef, collect, open};
@@ -114,6 +115,7 @@ fn options(arguments: &Check, policy: &Policy) -> Result<Options, Failure> {
     if let Some(name) = &arguments.base_model {
         known_base_model(name, policy)?;
     }
+    offered_node(arguments, policy)?;
     Ok(Options {
         base_model: arguments.base_model.clone(),
         context: arguments.context,
@@ -160,6 +162,31 @@ fn known_base_model(name: &str, policy: &Policy) -> Result<(), Failure> {
         |meant| format!("; did you mean `{meant}`?"),
     );
     Err(Failure::usage(format!("no base model is called `{name}`{hint}")))
+}
+
+/// Nodes that the platform does not offer hold no model; asking for one is a typing mistake.
+fn offered_node(arguments: &Check, policy: &Policy) -> Result<(), Failure> {
+    let Some(table) = policy.platform.hardware.known() else { return Ok(()) };
+    let mut nodes = Hardware::built_in().options(table);
+    if let Some(gpu) = &arguments.gpu {
+        let mut kinds: Vec<_> = nodes.iter().map(|node| node.gpu.kind.clone()).collect();
+        kinds.sort();
+        kinds.dedup();
+        nodes.retain(|node| node.gpu.kind.eq_ignore_ascii_case(gpu));
+        if nodes.is_empty() {
+            return Err(Failure::usage(format!(
+                "no node of policy `{}` has a GPU called `{gpu}`; there are {}",
+                policy.id,
+                kinds.join(", ")
+            )));
+        }
+    }
+    let wanted = |count| nodes.iter().any(|node| node.count == count);
+    if let Some(count) = arguments.gpu_count.filter(|&count| !wanted(count)) {
+        let kind = arguments.gpu.as_ref().map_or(String::new(), |gpu| format!(" `{gpu}`"));
+        return Err(Failure::usage(format!("no node of policy `{}` has {count} GPUs{kind}", policy.id)));
+    }
+    Ok(())
 }
 
 fn targets(asked: &[TargetArg]) -> Vec<Target> {

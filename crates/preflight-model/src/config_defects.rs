@@ -6,7 +6,7 @@
 
 use crate::config::{Config, Section};
 use crate::fact::Defect;
-use crate::json::{Cursor, Tolerated};
+use crate::json::{Cursor, Number, Tolerated, Value};
 
 const PATH: &str = "config.json";
 
@@ -95,6 +95,17 @@ const SIZES: [&str; 8] = [
     "num_hidden_layers",
     "num_key_value_heads",
     "rope_theta",
+    "vocab_size",
+];
+
+/// Sizes of tensors and loops, which `torch` and Python's `range` take as whole numbers only, and
+/// tensors not below 0 nor beyond 63 bits
+/// (<https://docs.pytorch.org/docs/stable/generated/torch.empty.html>).
+const WHOLE_SIZES: [&str; 5] = [
+    "hidden_size",
+    "intermediate_size",
+    "num_attention_heads",
+    "num_hidden_layers",
     "vocab_size",
 ];
 
@@ -199,6 +210,19 @@ fn sizes(text: &Section<'_>, defects: &mut Vec<Defect>) {
             defects.push(at(&given, format!("`{key}` must be a number, it is {}", given.describe())));
         }
     }
+    for key in WHOLE_SIZES {
+        let Some(given) = text.given(key) else { continue };
+        let Value::Number(number) = given.value() else { continue };
+        let is_size = match number {
+            Number::Float(_) | Number::BigInt(_) => false,
+            // A model of fewer than no layers is built without a word.
+            Number::Int(value) => key == "num_hidden_layers" || (0..=i64::MAX.into()).contains(value),
+        };
+        if !is_size {
+            let found = given.describe();
+            defects.push(at(&given, format!("`{key}` must be a whole number that a tensor can have, it is {found}")));
+        }
+    }
 }
 
 fn is_one_of(text: &Section<'_>, types: &[&str]) -> bool {
@@ -293,6 +317,7 @@ mod tests {
             r#"{"model_type": "lfm2", "num_hidden_layers": 1, "layer_types": ["conv"]}"#,
             r#"{"model_type": "llama", "quantization_config": {"load_in_4bit": true}}"#,
             r#"{"model_type": "gpt2", "pad_token_id": 50257}"#,
+            r#"{"model_type": "llama", "num_hidden_layers": -1, "num_attention_heads": 0, "rope_theta": 1e6, "max_position_embeddings": 8192.0}"#,
         ] {
             assert_eq!(messages(text), "", "{text}");
         }
@@ -323,6 +348,9 @@ mod tests {
             (r#"{"model_type": "llama", "pad_token_id": 64, "vocab_size": 64}"#, "`pad_token_id` is 64"),
             (r#"{"model_type": "llama", "hidden_act": "zzz"}"#, "`hidden_act` is `zzz`"),
             (r#"{"model_type": "llama", "hidden_size": "4096"}"#, "`hidden_size` must be a number"),
+            (r#"{"model_type": "llama", "hidden_size": 4096.0}"#, "`hidden_size` must be a whole number"),
+            (r#"{"model_type": "llama", "vocab_size": 18446744073709551615}"#, "`vocab_size` must be a whole number"),
+            (r#"{"model_type": "llama", "num_attention_heads": -1}"#, "`num_attention_heads` must be a whole number"),
             (r#"{"model_type": "gemma3", "text_config": {"torch_dtype": "auto"}}"#, "`torch_dtype` is `auto`"),
         ] {
             assert!(messages(text).contains(says), "{text}: {}", messages(text));
