@@ -7,12 +7,12 @@
 //! the wrong number passes a limit that the right one breaks.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use crate::config::Config;
 use crate::header::{Dtype, Tensor};
 use crate::quantization::Quantization;
-use crate::weights::Weights;
+use crate::weights::{Format, Weights};
 
 /// The count, or what bounds it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -41,7 +41,11 @@ const PARAMETERS_PER_BYTE_MAX: u64 = 8;
 const BYTES_PER_PARAMETER_MAX: u64 = 8;
 
 /// Counts the parameters of the weights that the loader opens.
-pub fn count(weights: &Weights, config: Option<&Config>, quantization: Option<&Quantization>) -> Parameters {
+pub fn count(
+    weights: &Weights,
+    config: Option<&Config>,
+    quantization: Option<&Quantization>,
+) -> Parameters {
     let mut counter = Counter::new(weights, config, quantization);
     for tensor in weights.tensors() {
         counter.add(&tensor);
@@ -75,6 +79,8 @@ pub fn logical_tensors<'a>(
             let (name, shape) = match role {
                 Role::State => return None,
                 Role::Buffer | Role::Weight(_) => (Cow::Borrowed(tensor.name), Some(tensor.shape)),
+                // Without a method the loader knows of no container: the name stands as it is.
+                Role::Opaque if quantization.is_none() => (Cow::Borrowed(tensor.name), None),
                 Role::Packed(_) | Role::Opaque => (unpacked_name(tensor.name), None),
             };
             Some(LogicalTensor { name, shape })
@@ -154,7 +160,11 @@ const BUFFER_ENDS: [&str; 6] = [
 ];
 
 /// The role of one stored tensor. `has` tells whether a tensor of that name is stored too.
-pub fn role(tensor: &Tensor<'_>, quantization: Option<&Quantization>, has: &dyn Fn(&str) -> bool) -> Role {
+pub fn role(
+    tensor: &Tensor<'_>,
+    quantization: Option<&Quantization>,
+    has: &dyn Fn(&str) -> bool,
+) -> Role {
     let name = tensor.name;
     let elements = tensor.elements();
     let ends = |end: &str| name.ends_with(end);
@@ -182,7 +192,11 @@ pub fn role(tensor: &Tensor<'_>, quantization: Option<&Quantization>, has: &dyn 
     }
 }
 
-fn packed(tensor: &Tensor<'_>, quantization: &Quantization, has: &dyn Fn(&str) -> bool) -> Option<Role> {
+fn packed(
+    tensor: &Tensor<'_>,
+    quantization: &Quantization,
+    has: &dyn Fn(&str) -> bool,
+) -> Option<Role> {
     let name = tensor.name;
     let method = quantization.method.as_deref();
     // `bits` of the container hold `values` weights: a ratio, because three bits do not divide 32.
@@ -259,10 +273,12 @@ pub fn layer_of(name: &str) -> Option<u64> {
 struct Counter<'a> {
     quantization: Option<&'a Quantization>,
     names: HashSet<&'a str>,
-    /// Weights of the same size as a candidate for a tied copy: (shape) -> number of tensors.
-    tied: Vec<&'a str>,
     ties: Ties<'a>,
+    /// Tensors left out as copies.
+    tied: Vec<&'a str>,
+    /// `num_hidden_layers`.
     layers: Option<u64>,
+    /// Experts that a token uses, and all.
     experts: Option<(u64, u64)>,
     total: u64,
     overflow: bool,
@@ -276,14 +292,31 @@ struct Counter<'a> {
     buffers: u64,
 }
 
-/// Which tensors share their storage with another when the config ties them.
+/// Which tensors are copies of another: those of a name that the config ties, where something else has
+/// the same shape.
 struct Ties<'a> {
     keys: Vec<&'a str>,
-    shapes: HashMap<Vec<u64>, usize>,
+    shapes: HashSet<Vec<u64>>,
+}
+
+impl<'a> Ties<'a> {
+    fn new(weights: &Weights, config: Option<&'a Config>) -> Self {
+        let keys = config.map(tied_keys).unwrap_or_default();
+        let shapes = source_shapes(weights, &keys);
+        Self { keys, shapes }
+    }
+
+    fn is_copy(&self, tensor: &Tensor<'_>) -> bool {
+        is_tied_name(tensor.name, &self.keys) && self.shapes.contains(tensor.shape)
+    }
 }
 
 impl<'a> Counter<'a> {
-    fn new(weights: &'a Weights, config: Option<&'a Config>, quantization: Option<&'a Quantization>) -> Self {
+    fn new(
+        weights: &'a Weights,
+        config: Option<&'a Config>,
+        quantization: Option<&'a Quantization>,
+    ) -> Self {
         let names = if quantization.is_some() {
             weights.tensors().map(|tensor| tensor.name).collect()
         } else {
@@ -296,14 +329,11 @@ impl<'a> Counter<'a> {
             let used = text.first_u64(&["num_experts_per_tok", "moe_topk", "moe_k"])?;
             (0 < used && used <= all).then_some((used, all))
         });
-        let mut counter = Self {
+        Self {
             quantization,
             names,
+            ties: Ties::new(weights, config),
             tied: Vec::new(),
-            ties: Ties {
-                keys: config.map(tied_keys).unwrap_or_default(),
-                shapes: HashMap::new(),
-            },
             layers,
             experts,
             total: 0,
@@ -316,11 +346,7 @@ impl<'a> Counter<'a> {
             by_dtype: BTreeMap::new(),
             beyond_layers: 0,
             buffers: 0,
-        };
-        if !counter.ties.keys.is_empty() {
-            counter.ties.shapes = source_shapes(weights, &counter.ties.keys);
         }
-        counter
     }
 
     fn add(&mut self, tensor: &Tensor<'a>) {
@@ -339,11 +365,15 @@ impl<'a> Counter<'a> {
             Role::Weight(count) | Role::Packed(count) => count,
             Role::Opaque => elements,
         };
-        if self.layers.zip(layer_of(tensor.name)).is_some_and(|(layers, layer)| layer >= layers) {
+        if self
+            .layers
+            .zip(layer_of(tensor.name))
+            .is_some_and(|(layers, layer)| layer >= layers)
+        {
             self.beyond_layers = self.plus(self.beyond_layers, weights);
             return;
         }
-        if self.is_tied_copy(tensor) {
+        if self.ties.is_copy(tensor) {
             self.tied.push(tensor.name);
             return;
         }
@@ -359,11 +389,6 @@ impl<'a> Counter<'a> {
         if is_routed_expert(tensor.name) {
             self.routed = self.plus(self.routed, weights);
         }
-    }
-
-    fn is_tied_copy(&self, tensor: &Tensor<'_>) -> bool {
-        is_tied_name(tensor.name, &self.ties.keys)
-            && self.ties.shapes.contains_key(tensor.shape)
     }
 
     fn plus(&mut self, sum: u64, more: u64) -> u64 {
@@ -406,10 +431,19 @@ impl<'a> Counter<'a> {
         let complete = weights.is_complete();
         if !complete && weights.shards.is_empty() {
             because.push(match weights.format {
-                crate::weights::Format::Safetensors => "the weight index could not be used".into(),
-                other => format!("there are no safetensors headers to read ({})", other.as_str()),
+                Format::Safetensors => "the weight index could not be used".into(),
+                other => format!(
+                    "there are no safetensors headers to read ({})",
+                    other.as_str()
+                ),
             });
-            at_most = None;
+            // A pickle holds its tensors uncompressed, so its size bounds them from above.
+            at_most = match weights.format {
+                Format::Pytorch => weights
+                    .bytes
+                    .and_then(|bytes| bytes.checked_mul(parameters_per_byte_max(quantization))),
+                _ => None,
+            };
         }
         let exact = because.is_empty() && complete;
         let mut left_out = Vec::new();
@@ -487,20 +521,118 @@ fn is_tied_name(name: &str, keys: &[&str]) -> bool {
 }
 
 /// Shapes of embeddings and of everything else that a tied parameter may be a copy of.
-fn source_shapes(weights: &Weights, keys: &[&str]) -> HashMap<Vec<u64>, usize> {
-    let wanted: HashSet<Vec<u64>> = weights
-        .tensors()
-        .filter(|tensor| is_tied_name(tensor.name, keys))
-        .map(|tensor| tensor.shape.to_vec())
-        .collect();
-    let mut shapes = HashMap::new();
+fn source_shapes(weights: &Weights, keys: &[&str]) -> HashSet<Vec<u64>> {
+    let copies = || {
+        weights
+            .tensors()
+            .filter(|tensor| is_tied_name(tensor.name, keys))
+    };
+    let wanted: HashSet<&[u64]> = copies().map(|tensor| tensor.shape).collect();
     if wanted.is_empty() {
-        return shapes;
+        return HashSet::new();
     }
-    for tensor in weights.tensors() {
-        if wanted.contains(tensor.shape) && !is_tied_name(tensor.name, keys) {
-            *shapes.entry(tensor.shape.to_vec()).or_default() += 1;
+    weights
+        .tensors()
+        .filter(|tensor| wanted.contains(tensor.shape) && !is_tied_name(tensor.name, keys))
+        .map(|tensor| tensor.shape.to_vec())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::Document;
+    use crate::quantization;
+
+    fn role_of(name: &str, dtype: Dtype, shape: &[u64], config: &str, others: &[&str]) -> Role {
+        let config = Config::new(Document::parse(config.as_bytes()).unwrap()).unwrap();
+        let quantization = quantization::find(Some(&config), None, None);
+        let tensor = Tensor {
+            name,
+            dtype,
+            shape,
+            bytes: 0,
+        };
+        role(&tensor, quantization.as_ref(), &|name| {
+            others.contains(&name)
+        })
+    }
+
+    #[test]
+    fn containers_are_unpacked_by_layout() {
+        let gptq3 = r#"{"quantization_config": {"quant_method": "gptq", "bits": 3}}"#;
+        let awq = r#"{"quantization_config": {"quant_method": "awq", "bits": 4}}"#;
+        let bnb =
+            r#"{"quantization_config": {"quant_method": "bitsandbytes", "load_in_4bit": true}}"#;
+        let mxfp4 = r#"{"quantization_config": {"quant_method": "mxfp4"}}"#;
+        let fp8 = r#"{"quantization_config": {"quant_method": "fp8"}}"#;
+        let state = "a.weight.quant_state.bitsandbytes__nf4";
+        for (name, dtype, shape, config, role) in [
+            // 4096 inputs of 3 bits are 384 words of 32.
+            (
+                "a.qweight",
+                Dtype::I32,
+                &[384, 10][..],
+                gptq3,
+                Role::Packed(40_960),
+            ),
+            ("a.qzeros", Dtype::I32, &[32, 1], gptq3, Role::State),
+            ("a.scales", Dtype::F16, &[32, 10], gptq3, Role::State),
+            ("a.g_idx", Dtype::I32, &[4096], gptq3, Role::State),
+            ("a.qweight", Dtype::I32, &[10, 4], awq, Role::Packed(320)),
+            ("a.weight", Dtype::U8, &[50, 1], bnb, Role::Packed(100)),
+            ("a.weight.absmax", Dtype::U8, &[2], bnb, Role::State),
+            (state, Dtype::U8, &[150], bnb, Role::State),
+            (
+                "a.gate_up_proj_blocks",
+                Dtype::U8,
+                &[2, 4, 1, 16],
+                mxfp4,
+                Role::Packed(256),
+            ),
+            (
+                "a.gate_up_proj_scales",
+                Dtype::U8,
+                &[2, 4, 1],
+                mxfp4,
+                Role::State,
+            ),
+            ("a.weight", Dtype::F8_E4M3, &[8, 8], fp8, Role::Weight(64)),
+            ("a.weight_scale_inv", Dtype::F32, &[1, 1], fp8, Role::State),
+            // What nothing explains is not guessed.
+            ("a.qweight", Dtype::I32, &[10, 4], "{}", Role::Opaque),
+            ("a.weight", Dtype::U8, &[8], "{}", Role::Opaque),
+            (
+                "h.0.attn.bias",
+                Dtype::F32,
+                &[1, 1, 8, 8],
+                "{}",
+                Role::Buffer,
+            ),
+            ("h.0.attn.bias", Dtype::F32, &[8], "{}", Role::Weight(8)),
+            (
+                "a.rotary_emb.inv_freq",
+                Dtype::F32,
+                &[8],
+                "{}",
+                Role::Buffer,
+            ),
+        ] {
+            assert_eq!(
+                role_of(name, dtype, shape, config, &[state]),
+                role,
+                "{name} {config}"
+            );
         }
     }
-    shapes
+
+    #[test]
+    fn the_layer_of_a_name() {
+        assert_eq!(layer_of("model.layers.61.mlp.gate.weight"), Some(61));
+        assert_eq!(layer_of("language_model.model.layers.3.a"), Some(3));
+        assert_eq!(layer_of("model.language_model.layers.3.a"), Some(3));
+        assert_eq!(layer_of("layers.3.a"), Some(3));
+        assert_eq!(layer_of("vision_tower.layers.3.a"), None);
+        assert_eq!(layer_of("model.layers.x.a"), None);
+    }
 }
