@@ -16,6 +16,7 @@ pub mod folder;
 mod http;
 mod repo;
 mod routes;
+mod rule;
 mod server;
 mod state;
 
@@ -26,8 +27,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
-pub use crate::fault::{Fault, Route, Rule};
+pub use crate::fault::Fault;
 pub use crate::repo::{Content, Kind, Repo};
+pub use crate::rule::{Route, Rule};
 pub use crate::state::{Host, Seen};
 
 use crate::server::Shared;

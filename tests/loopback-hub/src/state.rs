@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::fault::{Delivery, Faults, Route, rate_limited};
+use crate::fault::{Delivery, rate_limited};
 use crate::http::{Request, Response};
 use crate::repo::{Content, Kind, Repo, digest};
+use crate::rule::{Faults, Route};
 use crate::{cdn, routes};
 
 /// Which of the three ports a request came to.

@@ -7,9 +7,9 @@ mod files;
 
 use serde_json::json;
 
-use crate::fault::Route;
 use crate::http::{Asked, Request, Response, asked, decode};
 use crate::repo::{Commit, Content, Kind, Repo};
+use crate::rule::Route;
 use crate::state::{State, Token};
 
 /// Readable by everybody also in a gated repository.

@@ -1,0 +1,239 @@
+"""The loopback hub against the genuine `huggingface_hub` client, and the program behind a real mirror server.
+
+    python3 tests/outside/hub.py [BYOM_PREFLIGHT]
+
+Without a built program given, that of target/debug is used. What is needed is installed under target/outside.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+OUTSIDE = ROOT / "target" / "outside"
+sys.path.insert(0, str(Path(__file__).parent))
+import checkpoints
+
+failures = 0
+
+
+def say(verdict, name, detail=""):
+    global failures
+    failures += verdict == "FAIL"
+    print(f"{verdict:4} {name}" + (f": {detail}" if detail else ""), flush=True)
+
+
+def expect(name, wanted, do):
+    """Compares what `do` gives, or the name of the exception it ends with, with what is wanted."""
+    try:
+        got = do()
+    except Exception as error:  # the class is what is compared
+        got = type(error).__name__
+    say("ok" if got == wanted else "FAIL", name, "" if got == wanted else f"{got!r}, not {wanted!r}")
+
+
+def environment(name, *packages):
+    """A virtual environment with packages; None where they cannot be installed."""
+    folder = OUTSIDE / name
+    python = folder / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+    done = subprocess.run([python, "-m", "pip", "install", "-q", *packages], capture_output=True, text=True)
+    if done.returncode:
+        print(done.stderr.strip()[-300:])
+        return None
+    return python
+
+
+@contextmanager
+def loopback_hub(root, *options):
+    """The hub over the folders of `root`; gives its addresses."""
+    program = ROOT / "target" / "debug" / "loopback-hub"
+    hub = subprocess.Popen([program, "--root", root, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield json.loads(hub.stdout.readline())
+    finally:
+        hub.stdin.close()
+        hub.wait()
+
+
+def take_log(hub):
+    with urllib.request.urlopen(hub["hub"] + "/__loopback__/log") as answer:
+        return json.load(answer)
+
+
+def make_root(root):
+    for name in ["acme/tiny", "acme/gated", "acme/private", "acme/disabled"]:
+        checkpoints.write_model(root / name, tag=name)
+    for name, settings in [("gated", {"gated": "manual"}), ("private", {"private": True}), ("disabled", {"disabled": True})]:
+        (root / "acme" / name / "loopback.json").write_text(json.dumps(settings))
+    checkpoints.write_model(root / "acme/tiny@feature%2Fx", tag="branch")
+    checkpoints.write_model(root / "acme/seventy", checkpoints.SEVENTY, shards=30)
+    many = root / "acme/many/parts"
+    many.mkdir(parents=True)
+    for number in range(2345):
+        (many / f"{number:05}.txt").write_text("x")
+    (root / "acme/many/sub dir #1 é.json").write_text("{}")
+    (root / "datasets/acme/words").mkdir(parents=True)
+    (root / "datasets/acme/words/README.md").write_text("words")
+
+
+TOKENS = ["--token", "hf_bob=bob", "--token", "hf_alice=alice:acme/gated,acme/private", "--rename", "old/tiny=acme/tiny"]
+
+
+def client(hub):
+    """Runs inside the environment with `huggingface_hub`: what it makes of the hub's answers."""
+    import huggingface_hub as h
+    from huggingface_hub.utils import get_session
+
+    api = h.HfApi()
+    print(f"huggingface_hub {h.__version__}")
+    sha = api.model_info("acme/tiny").sha
+    small = lambda repo, **more: json.loads(Path(h.hf_hub_download(repo, "config.json", **more)).read_text())["tag"]
+    expect("info: commit of 40 digits", 40, lambda: len(sha))
+    expect("info: sizes with blobs", (True, 64), lambda: [(f.size > 0, len(f.lfs.sha256)) for f in api.model_info("acme/tiny", files_metadata=True).siblings if f.lfs][0])
+    expect("info: at a commit", sha, lambda: api.model_info("acme/tiny", revision=sha).sha)
+    expect("info: at the start of a commit", sha, lambda: api.model_info("acme/tiny", revision=sha[:8]).sha)
+    expect("info: branch with a slash is another commit", False, lambda: api.model_info("acme/tiny", revision="feature/x").sha == sha)
+    expect("info: unknown revision", "RevisionNotFoundError", lambda: api.model_info("acme/tiny", revision="nope"))
+    expect("info: some fields only", "manual", lambda: api.model_info("acme/gated", expand=["gated"]).gated)
+    expect("info: renamed", "acme/tiny", lambda: api.model_info("old/tiny").id)
+    expect("info: written in other case", "acme/tiny", lambda: api.model_info("Acme/TINY").id)
+    # The client tells a bare 401 as "not found" for https addresses only (`REPO_API_REGEX`).
+    expect("info: unknown without token", "HfHubHTTPError", lambda: api.model_info("acme/none"))
+    expect("info: unknown with token", "RepositoryNotFoundError", lambda: api.model_info("acme/none", token="hf_bob"))
+    expect("info: token that nobody knows", "HfHubHTTPError", lambda: api.model_info("acme/tiny", token="hf_nobody"))
+    expect("info: private, not granted", "RepositoryNotFoundError", lambda: api.model_info("acme/private", token="hf_bob"))
+    expect("info: private, granted", True, lambda: api.model_info("acme/private", token="hf_alice").private)
+    expect("info: disabled", "DisabledRepoError", lambda: api.model_info("acme/disabled"))
+    expect("info: dataset", "acme/words", lambda: api.dataset_info("acme/words").id)
+    expect("info: dataset named as model", "RepositoryNotFoundError", lambda: api.model_info("acme/words", token="hf_bob"))
+    expect("tree: three pages", 2345 + 1 + 1, lambda: len(list(api.list_repo_tree("acme/many", recursive=True))))
+    expect("tree: top folder only", 2, lambda: len(list(api.list_repo_tree("acme/many"))))
+    expect("tree: gated hides checksums", ["*" * 64], lambda: [f.lfs.sha256 for f in api.list_repo_tree("acme/gated") if getattr(f, "lfs", None)])
+    expect("tree: granted sees them", False, lambda: any("*" in f.lfs.sha256 for f in api.list_repo_tree("acme/gated", token="hf_alice") if getattr(f, "lfs", None)))
+    expect("paths-info", ["config.json"], lambda: [p.path for p in api.get_paths_info("acme/tiny", ["config.json", "nope"])])
+    expect("refs", ["feature/x", "main"], lambda: sorted(b.name for b in api.list_repo_refs("acme/tiny").branches))
+    expect("whoami", "bob", lambda: api.whoami(token="hf_bob")["name"])
+    expect("exists: yes, no", (True, False), lambda: (api.file_exists("acme/tiny", "config.json"), api.file_exists("acme/tiny", "nope")))
+    expect("download: small file by way of the cache", "acme/tiny", lambda: small("acme/tiny"))
+    expect("download: branch", "branch", lambda: small("acme/tiny", revision="feature/x"))
+    expect("download: renamed", "acme/tiny", lambda: small("old/tiny"))
+    expect("download: odd name", "{}", lambda: Path(h.hf_hub_download("acme/many", "sub dir #1 é.json")).read_text())
+    weights = checkpoints.TINY
+    size = (ROOT_OF_CLIENT / "acme/tiny/model.safetensors").stat().st_size
+    expect("download: large file from the other host", size, lambda: os.path.getsize(h.hf_hub_download("acme/tiny", "model.safetensors")))
+    expect("download: missing file", "RemoteEntryNotFoundError", lambda: h.hf_hub_download("acme/tiny", "nope"))
+    expect("download: gated without token", "GatedRepoError", lambda: small("acme/gated"))
+    expect("download: gated, not granted", "GatedRepoError", lambda: small("acme/gated", token="hf_bob"))
+    expect("download: gate before missing file", "GatedRepoError", lambda: h.hf_hub_download("acme/gated", "nope", token="hf_bob"))
+    expect("download: gated, granted", "acme/gated", lambda: small("acme/gated", token="hf_alice"))
+    expect("download: gated, read me is open", "---", lambda: Path(h.hf_hub_download("acme/gated", "README.md")).read_text()[:3])
+    expect("download: dataset", "words", lambda: Path(h.hf_hub_download("acme/words", "README.md", repo_type="dataset")).read_text())
+    expect("auth-check", "GatedRepoError", lambda: api.auth_check("acme/gated", token="hf_bob"))
+    meta = h.get_hf_file_metadata(h.hf_hub_url("acme/tiny", "model.safetensors"))
+    expect("metadata: size, checksum, commit, host", (size, 64, sha, True), lambda: (meta.size, len(meta.etag), meta.commit_hash, meta.location.startswith(hub["cdn"])))
+    parameters = sum(checkpoints.elements(shape) for _, shape in checkpoints.llama(**weights))
+    expect("headers: one file", {"BF16": parameters}, lambda: h.get_safetensors_metadata("acme/tiny").parameter_count)
+    expect("headers: 30 shards, 141 GB", {"BF16": 70553706496}, lambda: h.get_safetensors_metadata("acme/seventy").parameter_count)
+    expect("headers: 30 shards in one request", {"BF16": 70553706496}, lambda: api.get_sharded_safetensors_metadata("acme/seventy").parameter_count)
+    take_log(hub)
+    h.hf_hub_download("acme/gated", "model.safetensors", token="hf_alice", force_download=True)
+    log = take_log(hub)
+    expect("the client keeps the token from the other host", (True, False), lambda: (any(s["has_authorization"] for s in log if s["host"] == "Hub"), any(s["has_authorization"] for s in log if s["host"] == "Cdn")))
+    url = h.hf_hub_url("acme/tiny", "model.safetensors")
+    for asked, status, length in [("0-7", 206, 8), ("-16", 206, 16), (f"{size - 2}-", 206, 2), (f"{size}-", 416, 0), ("0-999999999", 206, size), ("0-1,4-5", 200, size)]:
+        answer = get_session().get(url, headers={"Range": "bytes=" + asked}, follow_redirects=True)
+        expect(f"range {asked}", (status, length), lambda: (answer.status_code, len(answer.content)))
+    deep = get_session().get(h.hf_hub_url("acme/seventy", "model-00030-of-00030.safetensors"), headers={"Range": "bytes=4000000000-4000000009"}, follow_redirects=True)
+    expect("range deep in a sparse shard", (206, b"\0" * 10), lambda: (deep.status_code, deep.content))
+    expect("every answer says what is left", True, lambda: "r=" in get_session().get(hub["hub"] + "/api/models/acme/tiny").headers["RateLimit"])
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def check(program, endpoint, home, *arguments):
+    env = {"PATH": os.environ["PATH"], "HOME": str(home), "HF_ENDPOINT": endpoint, "HF_HOME": str(home)}
+    return subprocess.run([program, "check", "--format", "json", *arguments], env=env, capture_output=True, text=True, timeout=180)
+
+
+def verdicts(run):
+    try:
+        return [run.returncode, json.loads(run.stdout)["models"][0]["verdicts"]]
+    except (ValueError, LookupError):
+        return [run.returncode, (run.stdout + run.stderr)[-300:]]
+
+
+def behind_mirror(program, hub, scratch):
+    """The same verdict straight from the hub and through olah, the one mirror server that the registries have."""
+    python = environment("olah", "olah==0.5.4")
+    if python is None:
+        return say("skip", "mirror", "olah 0.5.4 cannot be installed here")
+    port = free_port()
+    address = lambda url: url.removeprefix("http://")
+    command = [python, "-m", "olah.server", "--host", "127.0.0.1", "--port", port, "--hf-scheme", "http", "--hf-netloc", address(hub["hub"]), "--hf-lfs-netloc", address(hub["cdn"]),
+               "--mirror-scheme", "http", "--mirror-netloc", f"127.0.0.1:{port}", "--mirror-lfs-netloc", f"127.0.0.1:{port}", "--repos-path", scratch / "mirror"]  # fmt: skip
+    with open(scratch / "olah.log", "w") as log:
+        mirror = subprocess.Popen([str(word) for word in command], stdout=log, stderr=log, cwd=scratch)
+    try:
+        wait_for(port, mirror)
+        for model in ["acme/tiny", "acme/seventy"]:
+            direct = verdicts(check(program, hub["hub"], scratch / "home", model))
+            run = check(program, f"http://127.0.0.1:{port}", scratch / "home", model)
+            expect(f"mirror: {model} has the verdicts of the hub {direct}", direct, lambda: verdicts(run))
+    finally:
+        mirror.terminate()
+        mirror.wait()
+
+
+def wait_for(port, process):
+    for _ in range(300):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        if process.poll() is not None:
+            raise RuntimeError("the mirror ended at once")
+        time.sleep(0.1)
+    raise RuntimeError("the mirror does not answer")
+
+
+def main():
+    program = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "target/debug/byom-preflight").resolve()
+    subprocess.run(["cargo", "build", "-q", "-p", "loopback-hub"], cwd=ROOT, check=True)
+    with tempfile.TemporaryDirectory() as scratch:
+        scratch = Path(scratch)
+        make_root(scratch / "root")
+        with loopback_hub(scratch / "root", *TOKENS) as hub:
+            python = environment("hub", "huggingface_hub")
+            if python is None:
+                say("skip", "client", "huggingface_hub cannot be installed here")
+            else:
+                env = {"PATH": os.environ["PATH"], "HOME": str(scratch), "HF_HOME": str(scratch / "home"), "HF_ENDPOINT": hub["hub"],
+                       "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_XET": "1"}  # fmt: skip
+                ran = subprocess.run([python, __file__, "--as-client", json.dumps(hub), scratch / "root"], env=env)
+                if ran.returncode:
+                    say("FAIL", "client")
+            if program.exists():
+                behind_mirror(program, hub, scratch)
+            else:
+                say("skip", "mirror", f"{program} is not built")
+    sys.exit(failures > 0)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--as-client"]:
+        ROOT_OF_CLIENT = Path(sys.argv[3])
+        client(json.loads(sys.argv[2]))
+        sys.exit(failures > 0)
+    main()
