@@ -33,6 +33,9 @@ pub struct Header {
     pub has_metadata: bool,
     /// Bytes of the whole file as the header describes it: prefix, header and data.
     pub described_bytes: u64,
+    /// Tensors whose size cannot be told, so they are not among [`Header::tensors`]: their dtype is not
+    /// known, or their shape overflows.
+    pub left_out: usize,
     /// What the reference loader would refuse, first found first.
     pub defects: Vec<String>,
 }
@@ -331,6 +334,7 @@ fn tensor(reader: &mut Reader<'_>, name: &str, header: &mut Header) -> Result<()
         header.defect(defect);
     }
     let (Some(dtype), Some(_)) = (known, bytes) else {
+        header.left_out += 1;
         header.dimensions.truncate(dimensions_start);
         return Ok(());
     };

@@ -415,7 +415,11 @@ impl<'a> Counter<'a> {
             at_most = None;
         }
         for shard in &weights.shards {
-            if shard.header.known().is_some() {
+            if let Some(header) = shard.header.known() {
+                if header.left_out > 0 {
+                    because.push(format!("`{}` has tensors whose size cannot be told", shard.path));
+                    at_most = None;
+                }
                 continue;
             }
             because.push(format!("the header of `{}` was not read", shard.path));

@@ -160,8 +160,13 @@ fn head(name: &str) -> Head {
     if tasks.contains(&"causal_lm") {
         return Head::CausalLm;
     }
-    // A class may stand in `pretraining` beside its real task.
-    tasks.sort_by_key(|task| matches!(*task, "pretraining" | "with_lm_head" | "base" | "text_encoding"));
+    // A class may stand in `pretraining` beside its real task, and the encoder-decoders of the BART family
+    // also fill in blanks.
+    tasks.sort_by_key(|task| match *task {
+        "pretraining" | "with_lm_head" | "base" | "text_encoding" => 2,
+        "masked_lm" => 1,
+        _ => 0,
+    });
     if let Some(task) = tasks.iter().find_map(|task| of_mapping(task)) {
         return Head::Task(task);
     }

@@ -93,7 +93,7 @@ impl Weights {
     /// Whether every shard's header was read and is sound enough to count.
     pub fn is_complete(&self) -> bool {
         self.format == Format::Safetensors
-            && self.shards.iter().all(|shard| shard.header.known().is_some())
+            && self.shards.iter().all(|shard| shard.header.known().is_some_and(|header| header.left_out == 0))
             && !matches!(self.index, Fact::Malformed(_) | Fact::Unavailable(_))
     }
 }

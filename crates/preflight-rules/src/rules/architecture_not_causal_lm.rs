@@ -50,3 +50,109 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Repo;
+
+    fn run(text: &str) -> String {
+        Repo::new(text).run(super::RULE.id)
+    }
+
+    fn of(config: &str) -> String {
+        run(&format!("//- config.json +\n{config}"))
+    }
+
+    #[test]
+    fn a_missing_name_is_enough_only_where_the_type_has_one_use() {
+        let llama = run("//- config.json\n{\"model_type\": \"llama\"}");
+        assert!(
+            llama.starts_with("fine-tune: pass\n  note: config.json: `architectures` is missing"),
+            "{llama}"
+        );
+        for config in [
+            r#"{"model_type": "bert"}"#,
+            r#"{"model_type": "bart", "architectures": []}"#,
+        ] {
+            let several = run(&format!("//- config.json\n{config}"));
+            assert!(
+                several.starts_with("fine-tune: unknown\n"),
+                "{config}: {several}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_heads_of_a_causal_type() {
+        for (config, says) in [
+            (
+                r#"{"architectures": ["LlamaForSequenceClassification"]}"#,
+                "a classifier or reward model",
+            ),
+            (
+                r#"{"architectures": ["AcmeRewardModel"]}"#,
+                "a classifier or reward model",
+            ),
+            (
+                r#"{"architectures": "LlamaForTokenClassification"}"#,
+                "a classifier or reward model",
+            ),
+            (
+                r#"{"model_type": "bart", "architectures": ["BartForConditionalGeneration"]}"#,
+                "an encoder-decoder model",
+            ),
+            (
+                r#"{"model_type": "qwen2_5_vl", "architectures": ["Qwen2_5_VLForConditionalGeneration"]}"#,
+                "multimodal",
+            ),
+        ] {
+            let got = of(config);
+            assert!(
+                got.starts_with("fine-tune: fail\n") && got.contains(says),
+                "{config}: {got}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_multimodal_class_that_is_the_causal_one_passes_with_a_note() {
+        let gemma =
+            of(r#"{"model_type": "gemma3", "architectures": ["Gemma3ForConditionalGeneration"]}"#);
+        assert!(
+            gemma.starts_with("fine-tune: pass\n  note: ") && gemma.contains("vision tower"),
+            "{gemma}"
+        );
+    }
+
+    #[test]
+    fn too_new_is_another_matter() {
+        assert_eq!(
+            of(r#"{"model_type": "qwen3_next", "architectures": ["Qwen3NextForCausalLM"]}"#),
+            "fine-tune: pass\n"
+        );
+    }
+
+    #[test]
+    fn a_type_of_no_release_needs_code_or_fails() {
+        let without = of(r#"{"model_type": "qwen3next"}"#);
+        assert!(
+            without.contains("knows model type `qwen3next`; `qwen3_next` is meant?"),
+            "{without}"
+        );
+        let with = of(
+            r#"{"model_type": "chatglm", "auto_map": {"AutoConfig": "a.B", "AutoModelForCausalLM": "a.C"}}"#,
+        );
+        assert_eq!(
+            with,
+            "fine-tune: skip\n  model type `chatglm` is the repository's own code\n"
+        );
+    }
+
+    #[test]
+    fn without_a_config_other_rules_speak() {
+        assert!(run("//- config.json removed").starts_with("fine-tune: skip\n"));
+        assert!(run("//- config.json\n[]").starts_with("fine-tune: skip\n"));
+        assert!(of(r#"{"model_type": null}"#).starts_with("fine-tune: skip\n"));
+        assert!(run("//- config.json unavailable timed out").starts_with("fine-tune: unknown\n"));
+    }
+}

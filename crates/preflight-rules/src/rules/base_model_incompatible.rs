@@ -92,3 +92,69 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
         propose_instead(findings)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Repo;
+
+    fn run(text: &str) -> String {
+        Repo::new(text).run(super::RULE.id)
+    }
+
+    #[test]
+    fn a_slip_in_the_name_is_recognised() {
+        let got = run("base-model: togethercomputer/llama-2-7b-caht\n");
+        assert!(
+            got.contains("; `togethercomputer/llama-2-7b-chat` is meant?"),
+            "{got}"
+        );
+    }
+
+    #[test]
+    fn no_name_is_no_defect_where_the_catalog_has_one() {
+        let got = run("");
+        assert!(
+            got.starts_with("fine-tune: pass\n  note: no base model was named"),
+            "{got}"
+        );
+    }
+
+    #[test]
+    fn what_the_platform_counts_as_the_same() {
+        let got = run(
+            "base-model: togethercomputer/llama-2-7b-chat\n//- config.json +\n{\"model_type\": \"code_llama\"}",
+        );
+        assert!(
+            got.starts_with("fine-tune: pass\n") && got.contains("`code_llama` counts as `llama`"),
+            "{got}"
+        );
+    }
+
+    #[test]
+    fn a_longer_sequence_is_a_note() {
+        let got = run(
+            "base-model: meta-llama/Llama-3.2-1B-Instruct\n//- config.json +\n{\"max_position_embeddings\": 8192}",
+        );
+        assert!(
+            got.starts_with("fine-tune: pass\n")
+                && got.contains("pass a `max_seq_length` of at most 8192"),
+            "{got}"
+        );
+    }
+
+    #[test]
+    fn bases_that_only_the_api_lists_are_not_known() {
+        let got = run("policy: together-2026-07\n");
+        assert!(
+            got.contains("upload: unknown\n") && !run("").contains("upload"),
+            "{got}"
+        );
+    }
+
+    #[test]
+    fn without_a_model_type_another_rule_speaks() {
+        assert!(run("//- config.json +\n{\"model_type\": null}").starts_with("fine-tune: skip\n"));
+        assert!(run("//- config.json removed").starts_with("fine-tune: skip\n"));
+        assert!(run("unreachable: no route\n").starts_with("fine-tune: unknown\n"));
+    }
+}

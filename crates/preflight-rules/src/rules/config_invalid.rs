@@ -81,3 +81,72 @@ fn unknown_type(facts: &Facts<'_>, config: &Config) -> Option<Result<Finding, Ga
         ))),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Repo;
+
+    fn run(text: &str) -> String {
+        Repo::new(text).run(super::RULE.id)
+    }
+
+    fn of(config: &str) -> String {
+        run(&format!("//- config.json\n{config}"))
+    }
+
+    #[test]
+    fn a_type_of_no_release() {
+        let slip = of(r#"{"model_type": "gpt-oss"}"#);
+        assert!(
+            slip.starts_with("upload, fine-tune: fail\n") && slip.contains("`gpt_oss` is meant?"),
+            "{slip}"
+        );
+        let strange = of(r#"{"model_type": "acme"}"#);
+        assert!(
+            strange.starts_with("upload, fine-tune: unknown\n")
+                && strange.contains("brings no code"),
+            "{strange}"
+        );
+        let with_code = of(r#"{"model_type": "acme", "auto_map": {"AutoConfig": "a.B"}}"#);
+        assert_eq!(with_code, "upload, fine-tune: pass\n");
+        let defect_decides = of(r#"{"model_type": "acme", "auto_map": null}"#);
+        assert!(
+            defect_decides.contains("fail\n  config.json:1:24: `auto_map` is `null`"),
+            "{defect_decides}"
+        );
+    }
+
+    #[test]
+    fn a_type_of_any_release_is_known() {
+        for model_type in ["qwen3_next", "code_llama", "open-llama", "t5"] {
+            assert_eq!(
+                of(&format!(r#"{{"model_type": "{model_type}"}}"#)),
+                "upload, fine-tune: pass\n",
+                "{model_type}"
+            );
+        }
+    }
+
+    #[test]
+    fn absent_unreadable_and_no_object() {
+        assert!(
+            run("//- config.json removed")
+                .contains("fail\n  config.json: the repository has no config.json")
+        );
+        assert!(of("[1]").contains("fail\n  config.json:1:1: config.json must hold an object"));
+        assert!(of("\u{feff}{\"model_type\": \"llama\"}").contains("byte order mark"));
+        assert!(run("//- config.json pointer 600").starts_with("upload, fine-tune: unknown\n"));
+        assert!(
+            run("//- model/config.json\n{}\n//- config.json removed").contains("fail\n"),
+            "only the root counts"
+        );
+    }
+
+    #[test]
+    fn an_adapter_is_not_judged_as_a_model() {
+        let got = run(
+            "//- model.safetensors removed\n//- adapter_config.json\n{\"peft_type\": \"LORA\", \"base_model_name_or_path\": \"a/b\"}\n//- adapter_model.safetensors\na BF16 [1]",
+        );
+        assert!(got.starts_with("upload, fine-tune: unknown\n"), "{got}");
+    }
+}

@@ -99,3 +99,108 @@ fn compare(index: &Index, weights: &Weights) -> Outcome {
         _ => Ok(findings),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Repo;
+
+    fn run(text: &str) -> String {
+        Repo::new(text).run(super::RULE.id)
+    }
+
+    /// One shard that holds `a.weight`, under this index.
+    fn index(text: &str) -> String {
+        run(&format!(
+            "//- model.safetensors removed\n//- model.safetensors.index.json{text}\n//- 1.safetensors\na.weight BF16 [2]\n"
+        ))
+    }
+
+    #[test]
+    fn an_index_that_agrees() {
+        let got = index(
+            "\n{\"metadata\": {\"total_size\": 4}, \"weight_map\": {\"a.weight\": \"1.safetensors\"}}",
+        );
+        assert_eq!(got, "upload, fine-tune: pass\n");
+    }
+
+    #[test]
+    fn an_index_that_is_none() {
+        for (text, says) in [
+            ("\n[]", "an index is an object"),
+            ("\n{}", "needs a `weight_map`"),
+            ("\n{\"weight_map\": {}}", "assigns no tensor to any shard"),
+            (
+                "\n{\"weight_map\": {\"a.weight\": \"/etc/passwd\"}}",
+                "leads out of the repository",
+            ),
+            (
+                "\n{\"weight_map\": {\"a.weight\": \"..%2f..%2fetc%2fpasswd\"}}",
+                "percent signs",
+            ),
+            (
+                "\n{\"weight_map\": {\"a.weight\": 1}}",
+                "a string was expected",
+            ),
+        ] {
+            let got = index(text);
+            assert!(
+                got.starts_with("upload, fine-tune: fail\n") && got.contains(says),
+                "{text}: {got}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_was_not_read_is_unknown_unless_the_rest_decides() {
+        assert!(index(" unavailable timed out").starts_with("upload, fine-tune: unknown\n"));
+        let other = "//- 2.safetensors unavailable timed out";
+        let sound = run(&format!(
+            "//- model.safetensors removed\n//- model.safetensors.index.json\n{{\"weight_map\": {{\"a.weight\": \"1.safetensors\", \"b.weight\": \"2.safetensors\"}}}}\n//- 1.safetensors\na.weight BF16 [2]\n{other}"
+        ));
+        assert!(sound.starts_with("upload, fine-tune: unknown\n"), "{sound}");
+        let broken = run(&format!(
+            "//- model.safetensors removed\n//- model.safetensors.index.json\n{{\"weight_map\": {{\"x.weight\": \"1.safetensors\", \"b.weight\": \"2.safetensors\"}}}}\n//- 1.safetensors\na.weight BF16 [2]\n{other}"
+        ));
+        assert!(
+            broken.contains("fail\n  model.safetensors.index.json: tensor `x.weight`"),
+            "{broken}"
+        );
+    }
+
+    #[test]
+    fn the_single_file_comes_first() {
+        let got = run("//- model.safetensors.index.json\n[]");
+        assert_eq!(
+            got,
+            "upload, fine-tune: skip\n  the loader uses no index for this model\n"
+        );
+    }
+
+    #[test]
+    fn an_absent_shard_is_told_by_another_rule() {
+        let got = index(
+            "\n{\"weight_map\": {\"a.weight\": \"1.safetensors\", \"b.weight\": \"9.safetensors\"}}",
+        );
+        assert_eq!(got, "upload, fine-tune: pass\n");
+    }
+
+    #[test]
+    fn many_findings_are_counted_not_listed() {
+        let map: Vec<_> = (0..25)
+            .map(|n| format!("\"t{n}\": \"1.safetensors\""))
+            .collect();
+        let got = index(&format!("\n{{\"weight_map\": {{{}}}}}", map.join(", ")));
+        assert!(got.contains("and 5 more\n"), "{got}");
+    }
+
+    #[test]
+    fn a_tensor_listed_twice_is_a_note() {
+        let got = index(
+            "\n{\"weight_map\": {\"a.weight\": \"9.safetensors\", \"a.weight\": \"1.safetensors\"}}",
+        );
+        assert!(
+            got.contains("pass\n") && got.contains("`a.weight` is listed twice"),
+            "{got}"
+        );
+    }
+}

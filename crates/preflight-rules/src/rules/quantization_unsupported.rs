@@ -86,3 +86,108 @@ fn at(quantization: &Quantization, message: String) -> Finding {
     );
     finding
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Repo;
+
+    fn run(text: &str) -> String {
+        Repo::new(text).run(super::RULE.id)
+    }
+
+    fn of(config: &str) -> String {
+        run(&format!("//- config.json +\n{config}"))
+    }
+
+    #[test]
+    fn what_the_loader_knows_is_refused_for_training_only() {
+        for method in [
+            "gptq",
+            "awq",
+            "bitsandbytes",
+            "compressed-tensors",
+            "fp8",
+            "mxfp4",
+        ] {
+            let got = of(&format!(
+                r#"{{"quantization_config": {{"quant_method": "{method}"}}}}"#
+            ));
+            assert!(
+                got.starts_with("upload: pass\nfine-tune: fail\n"),
+                "{method}: {got}"
+            );
+        }
+        let old_form = of(r#"{"quantization_config": {"load_in_4bit": true}}"#);
+        assert!(old_form.contains("`bitsandbytes`"), "{old_form}");
+    }
+
+    #[test]
+    fn case_matters_and_the_slip_is_named() {
+        let got = of(r#"{"quantization_config": {"quant_method": "GPTQ"}}"#);
+        assert!(
+            got.contains("upload: warn\n")
+                && got.contains("the method `GPTQ` (`gptq` is meant?), so it"),
+            "{got}"
+        );
+    }
+
+    #[test]
+    fn a_method_of_a_later_release_is_known_there() {
+        let config = r#"{"quantization_config": {"quant_method": "sinq"}}"#;
+        assert!(of(config).contains("transformers 4.55 does not know the method `sinq`"));
+        let later = run(&format!(
+            "policy: together-2026-07\n//- config.json +\n{config}"
+        ));
+        assert!(
+            later.starts_with("upload: pass\nfine-tune: fail\n"),
+            "{later}"
+        );
+    }
+
+    #[test]
+    fn places_where_the_loader_does_not_look() {
+        for (config, method) in [
+            (
+                r#"{"text_config": {"quantization_config": {"quant_method": "fp8"}}}"#,
+                "fp8",
+            ),
+            (r#"{"quantization": {"bits": 4, "group_size": 64}}"#, "mlx"),
+            (
+                r#"{"compression_config": {"format": "pack-quantized"}}"#,
+                "compressed-tensors",
+            ),
+        ] {
+            let got = of(config);
+            let says = format!("the loader does not look here for the quantisation (`{method}`)");
+            assert!(
+                got.contains("upload: warn\n") && got.contains(&says),
+                "{config}: {got}"
+            );
+        }
+        let aside = run("//- quantize_config.json\n{\"bits\": 4}");
+        assert!(
+            aside.contains("quantize_config.json:1:1: the loader does not look here"),
+            "{aside}"
+        );
+    }
+
+    #[test]
+    fn a_file_that_could_name_it_and_was_not_read() {
+        for path in ["hf_quant_config.json", "quantize_config.json"] {
+            let got = run(&format!("//- {path} unavailable timed out"));
+            assert!(got.contains("fine-tune: unknown\n"), "{path}: {got}");
+            let decided = run(&format!(
+                "//- {path} unavailable timed out\n//- config.json +\n{{\"quantization_config\": {{\"quant_method\": \"gptq\"}}}}"
+            ));
+            assert!(decided.contains("fine-tune: fail\n"), "{path}: {decided}");
+        }
+    }
+
+    #[test]
+    fn no_section_is_no_quantisation() {
+        assert_eq!(
+            of(r#"{"quantization_config": null}"#),
+            "upload: pass\nfine-tune: pass\n"
+        );
+    }
+}

@@ -1,5 +1,6 @@
 use preflight_model::fact::Gap;
 use preflight_model::facts::Facts;
+use preflight_model::release;
 
 use super::config_of;
 use crate::case::Case;
@@ -41,7 +42,10 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
     }
     if findings.problems.is_empty() {
         let config = config_of(checkpoint)?;
-        if let Some(map) = config.root().get("auto_map") {
+        let is_native = config
+            .model_type()
+            .is_some_and(|model_type| release::knows_model_type(facts.release, model_type));
+        if let Some(map) = config.root().get_set("auto_map").filter(|_| is_native) {
             findings = findings.with_note(Finding::in_config(
                 Some(&map),
                 "`auto_map` is there, but transformers has classes of its own and uses those",
@@ -58,4 +62,98 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
     } else {
         findings
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Repo;
+
+    fn run(text: &str) -> String {
+        Repo::new(text).run(super::RULE.id)
+    }
+
+    fn of(config: &str) -> String {
+        run(&format!("//- config.json +\n{config}"))
+    }
+
+    #[test]
+    fn native_code_wins_wherever_the_repository_keeps_its_own() {
+        for config in [
+            r#"{"model_type": "falcon", "auto_map": {"AutoConfig": "tiiuae/falcon-7b--configuration_falcon.FalconConfig", "AutoModelForCausalLM": "tiiuae/falcon-7b--modeling_falcon.FalconForCausalLM"}}"#,
+            r#"{"auto_map": {"AutoModel": "modeling_acme.AcmeModel"}}"#,
+        ] {
+            let got = of(config);
+            assert!(
+                got.starts_with("upload: pass\n  note: ") && !got.contains("fail"),
+                "{config}: {got}"
+            );
+        }
+    }
+
+    #[test]
+    fn files_of_code_and_an_empty_map_are_nothing() {
+        let pass = "upload: pass\nfine-tune: pass\n";
+        assert_eq!(run("//- modeling_acme.py listed 10"), pass);
+        for config in [
+            r#"{"auto_map": {}}"#,
+            r#"{"auto_map": ["a.B", "a.C"]}"#,
+            r#"{"auto_map": null}"#,
+        ] {
+            assert!(of(config).contains("fine-tune: pass"), "{config}");
+        }
+    }
+
+    #[test]
+    fn a_native_type_may_lack_the_causal_class() {
+        let t5 = of(
+            r#"{"model_type": "t5", "architectures": ["T5ForConditionalGeneration"], "auto_map": {"AutoModelForCausalLM": "modeling_acme.T5Decoder"}}"#,
+        );
+        assert!(
+            t5.contains("AutoModelForCausalLM of transformers 4.55 has no class")
+                && !t5.contains("AutoConfig"),
+            "{t5}"
+        );
+    }
+
+    #[test]
+    fn without_code_for_the_config_the_load_ends_before_any_code() {
+        let got = of(r#"{"model_type": "acme", "auto_map": {"AutoModelForCausalLM": "a.B"}}"#);
+        assert_eq!(got, "upload: pass\nfine-tune: pass\n");
+    }
+
+    #[test]
+    fn the_tokenizer_is_a_step_of_its_own() {
+        let map = r#""auto_map": {"AutoTokenizer": ["tokenization_acme.AcmeTokenizer", null]}"#;
+        let foreign = run(&format!(
+            "//- tokenizer_config.json\n{{{map}, \"tokenizer_class\": \"AcmeTokenizer\"}}"
+        ));
+        assert!(
+            foreign.contains("fine-tune: fail\n  tokenizer_config.json:1:15: AutoTokenizer"),
+            "{foreign}"
+        );
+        let native = run(&format!(
+            "//- tokenizer_config.json\n{{{map}, \"tokenizer_class\": \"LlamaTokenizer\"}}"
+        ));
+        assert_eq!(native, "upload: pass\nfine-tune: pass\n");
+    }
+
+    #[test]
+    fn an_unread_file_is_unknown_unless_another_decides() {
+        let unread = "//- tokenizer_config.json unavailable timed out\n";
+        assert!(run(unread).contains("fine-tune: unknown\n"));
+        assert!(run("//- config.json unavailable timed out").contains("fine-tune: unknown\n"));
+        let code = r#"{"model_type": "acme", "auto_map": {"AutoConfig": "a.B"}}"#;
+        let decided = run(&format!("{unread}//- config.json +\n{code}"));
+        assert!(decided.contains("fine-tune: fail\n"), "{decided}");
+    }
+
+    #[test]
+    fn a_type_that_became_native_needs_no_code_there() {
+        let config = r#"{"model_type": "qwen3_next", "architectures": ["Qwen3NextForCausalLM"], "auto_map": {"AutoConfig": "a.B", "AutoModelForCausalLM": "a.C"}}"#;
+        assert!(of(config).contains("fine-tune: fail\n"));
+        let later = run(&format!(
+            "policy: together-2026-07\n//- config.json +\n{config}"
+        ));
+        assert!(later.contains("fine-tune: pass\n"), "{later}");
+    }
 }

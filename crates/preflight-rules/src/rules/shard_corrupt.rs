@@ -57,3 +57,104 @@ fn of_metadata(shard: &Shard) -> Option<Finding> {
     };
     Some(Finding::in_file(shard.path.as_str(), message))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Repo;
+
+    fn run(text: &str) -> String {
+        Repo::new(text).run(super::RULE.id)
+    }
+
+    /// A file of so many bytes that starts with this header.
+    fn raw(size: u64, header: &str) -> String {
+        run(&format!("//- model.safetensors raw {size}\n{header}"))
+    }
+
+    fn one(dtype: &str, shape: &str, offsets: &str) -> String {
+        format!("{{\"a\":{{\"dtype\":\"{dtype}\",\"shape\":{shape},\"data_offsets\":{offsets}}}}}")
+    }
+
+    #[test]
+    fn every_way_to_contradict_oneself() {
+        for (size, header, says) in [
+            (4, "{}".to_owned(), "its header alone needs 10"),
+            (10, "[]".to_owned(), "a header starts with `{`"),
+            (65, one("BF16", "[2]", "[0,4]"), "it was cut short"),
+            (
+                1000,
+                one("BF16", "[2]", "[0,4]"),
+                "its header describes only",
+            ),
+            (67, one("BF16", "[2]", "[4,8]"), "leaves a hole before it"),
+            (67, one("BF17", "[2]", "[0,4]"), "BF17"),
+            (67, one("BF16", "[3]", "[0,4]"), "`a`"),
+            (
+                98,
+                one("BF16", "[4294967296,4294967296,4294967296]", "[0,4]"),
+                "overflow",
+            ),
+            (67, one("BF16", "[2]", "[4,0]"), "`a`"),
+            (68, one("BF16", "[-2]", "[0,4]"), "whole number"),
+        ] {
+            let got = raw(size, &header);
+            assert!(
+                got.starts_with("upload, fine-tune: fail\n") && got.contains(says),
+                "{header}: {got}"
+            );
+        }
+    }
+
+    #[test]
+    fn metadata_is_optional_and_its_format_is_not() {
+        let tensor = r#""a":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}"#;
+        let file = |metadata: &str| {
+            let header = format!("{{{metadata}{tensor}}}");
+            raw(8 + header.len() as u64 + 4, &header)
+        };
+        let pass = "upload, fine-tune: pass\n";
+        assert_eq!(file(""), pass);
+        assert_eq!(file(r#""__metadata__":{"format":"mlx"},"#), pass);
+        assert!(file(r#""__metadata__":{},"#).contains("has no `format`"));
+        assert!(file(r#""__metadata__":{"format":"np"},"#).contains("says format `np`"));
+    }
+
+    const INDEX: &str = "//- model.safetensors removed\n//- model.safetensors.index.json\n\
+        {\"weight_map\": {\"a\": \"1.safetensors\", \"b\": \"2.safetensors\"}}\n";
+
+    #[test]
+    fn every_shard_is_opened_so_every_format_counts() {
+        let header = r#"{"__metadata__":{"format":"np"},"b":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}"#;
+        let size = 8 + header.len() + 4;
+        let got = run(&format!(
+            "{INDEX}//- 1.safetensors\na BF16 [2]\n//- 2.safetensors raw {size}\n{header}"
+        ));
+        assert!(
+            got.contains("fail\n  2.safetensors: `__metadata__` says format `np`"),
+            "{got}"
+        );
+    }
+
+    #[test]
+    fn not_fetched_is_not_corrupt_and_corrupt_decides() {
+        let pointer = run("//- model.safetensors pointer 100");
+        assert!(
+            pointer.starts_with("upload, fine-tune: unknown\n") && pointer.contains("git lfs pull"),
+            "{pointer}"
+        );
+        let got = run(&format!(
+            "{INDEX}//- 1.safetensors unavailable timed out\n//- 2.safetensors raw 4\n{{}}"
+        ));
+        assert!(got.contains("fail\n  2.safetensors: "), "{got}");
+        let absent = run(&format!("{INDEX}//- 1.safetensors\na BF16 [2]\n"));
+        assert_eq!(absent, "upload, fine-tune: pass\n", "shard-missing tells");
+    }
+
+    #[test]
+    fn files_that_the_loader_leaves_alone_may_be_broken() {
+        assert_eq!(
+            run("//- other.safetensors raw 4\n{}"),
+            "upload, fine-tune: pass\n"
+        );
+    }
+}

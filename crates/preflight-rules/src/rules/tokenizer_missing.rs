@@ -79,3 +79,95 @@ fn nowhere(facts: &Facts<'_>) -> Findings {
         None => Findings::none(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Repo;
+
+    fn run(text: &str) -> String {
+        Repo::new(text).run(super::RULE.id)
+    }
+
+    const PASS: &str = "upload, fine-tune: pass\n";
+
+    #[test]
+    fn any_vocabulary_at_the_root() {
+        let without = "//- tokenizer.json removed\n";
+        for path in [
+            "tokenizer.model",
+            "vocab.json",
+            "vocab.txt",
+            "spiece.model",
+            "acme.tiktoken",
+        ] {
+            assert_eq!(
+                run(&format!("{without}//- {path} listed 10\n")),
+                PASS,
+                "{path}"
+            );
+        }
+        for path in [
+            "original/tokenizer.model",
+            "onnx/acme.tiktoken",
+            "tokenizer.json.bak",
+            "merges.txt",
+        ] {
+            let got = run(&format!("{without}//- {path} listed 10\n"));
+            assert!(got.contains("no vocabulary"), "{path}: {got}");
+        }
+    }
+
+    #[test]
+    fn a_config_that_cannot_be_read() {
+        let broken = run("//- tokenizer_config.json\n{\"a\": }");
+        assert!(
+            broken.contains(
+                "fail\n  tokenizer_config.json:1:7: tokenizer_config.json is not valid JSON"
+            ),
+            "{broken}"
+        );
+        let list = run("//- tokenizer_config.json\n[]");
+        assert!(list.contains("must hold an object"), "{list}");
+        assert!(
+            run("//- tokenizer_config.json unavailable timed out")
+                .starts_with("upload, fine-tune: unknown\n")
+        );
+        assert!(run("unreachable: no route\n").starts_with("upload, fine-tune: unknown\n"));
+    }
+
+    #[test]
+    fn a_class_of_the_repository_is_another_matter() {
+        let got = run(
+            "//- tokenizer_config.json\n{\"tokenizer_class\": \"AcmeTokenizer\", \"auto_map\": {\"AutoTokenizer\": [\"a.AcmeTokenizer\", null]}}",
+        );
+        assert_eq!(got, PASS);
+    }
+
+    #[test]
+    fn release_5_replaces_a_class_it_does_not_find() {
+        let got = run(
+            "policy: together-2026-07\n//- tokenizer_config.json +\n{\"tokenizer_class\": \"AcmeTokenizer\"}",
+        );
+        assert!(
+            got.starts_with("upload, fine-tune: pass\n  note: ")
+                && got.contains("generic tokenizer"),
+            "{got}"
+        );
+    }
+
+    #[test]
+    fn a_type_without_a_tokenizer_needs_a_class() {
+        let bamba = "//- config.json +\n{\"model_type\": \"bamba\"}\n";
+        assert_eq!(run(bamba), PASS, "tokenizer_config.json names one");
+        let got = run(&format!("{bamba}//- tokenizer_config.json removed"));
+        assert!(
+            got.contains("has no tokenizer for model type `bamba`"),
+            "{got}"
+        );
+        let in_config = "//- config.json +\n{\"model_type\": \"bamba\", \"tokenizer_class\": \"PreTrainedTokenizerFast\"}\n";
+        assert_eq!(
+            run(&format!("{in_config}//- tokenizer_config.json removed")),
+            PASS
+        );
+    }
+}

@@ -26,3 +26,61 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     }
     Ok(facts.misread.iter().map(Finding::from).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Repo;
+
+    fn run(text: &str) -> String {
+        Repo::new(text).run(super::RULE.id)
+    }
+
+    fn rope(config: &str) -> String {
+        run(&format!("//- config.json +\n{config}"))
+    }
+
+    const PASS: &str = "upload: pass\nfine-tune: pass\n";
+
+    #[test]
+    fn only_another_effective_value_counts() {
+        assert_eq!(
+            rope(r#"{"rope_parameters": {"rope_theta": 10000.0, "rope_type": "default"}}"#),
+            PASS
+        );
+        assert_eq!(rope(r#"{"rope_parameters": null}"#), PASS);
+        let both = r#"{"rope_parameters": {"rope_theta": 5e5, "rope_type": "linear", "factor": 2.0}, "rope_theta": 5e5, "rope_scaling": {"type": "linear", "factor": 2.0}}"#;
+        assert_eq!(rope(both), PASS);
+        let contradicts = r#"{"rope_parameters": {"rope_theta": 500000.0}, "rope_theta": 10000.0}"#;
+        assert!(rope(contradicts).contains("fine-tune: fail\n"));
+    }
+
+    #[test]
+    fn the_version_that_saved_it_plays_no_part() {
+        assert_eq!(
+            rope(r#"{"transformers_version": "5.2.0", "dtype": "bfloat16"}"#),
+            PASS
+        );
+    }
+
+    #[test]
+    fn a_list_of_special_tokens() {
+        let got = run("//- tokenizer_config.json +\n{\"extra_special_tokens\": [\"<a>\"]}");
+        assert!(got.contains("`extra_special_tokens` is a list"), "{got}");
+        assert_eq!(
+            run("//- tokenizer_config.json +\n{\"extra_special_tokens\": {\"a\": \"<a>\"}}"),
+            PASS
+        );
+    }
+
+    #[test]
+    fn release_5_reads_both() {
+        let got = run(
+            "policy: together-2026-07\n//- config.json +\n{\"rope_parameters\": {\"rope_theta\": 500000.0}}\n\
+             //- tokenizer_config.json +\n{\"tokenizer_class\": \"TokenizersBackend\"}",
+        );
+        assert!(
+            got.contains("skip\n  the platform has transformers 5.10, which reads both forms"),
+            "{got}"
+        );
+    }
+}

@@ -103,3 +103,71 @@ fn removed(
         ));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Repo;
+
+    fn run(text: &str) -> String {
+        Repo::new(text).run(super::RULE.id)
+    }
+
+    fn of(config: &str) -> String {
+        run(&format!("//- config.json +\n{config}"))
+    }
+
+    #[test]
+    fn the_ceiling_decides() {
+        let qwen = r#"{"model_type": "qwen3_next"}"#;
+        assert!(of(qwen).contains("fine-tune: fail\n"));
+        let later = run(&format!(
+            "policy: together-2026-07\n//- config.json +\n{qwen}"
+        ));
+        assert_eq!(later, "upload: pass\nfine-tune: pass\n");
+        assert_eq!(
+            of(r#"{"model_type": "gpt_oss"}"#),
+            "upload: pass\nfine-tune: pass\n",
+            "4.55 itself"
+        );
+    }
+
+    #[test]
+    fn a_type_may_be_too_old() {
+        let got =
+            run("policy: together-2026-07\n//- config.json +\n{\"model_type\": \"code_llama\"}");
+        assert!(
+            got.contains("`code_llama` was dropped after transformers 5.5; the platform has 5.10"),
+            "{got}"
+        );
+        assert_eq!(
+            of(r#"{"model_type": "code_llama"}"#),
+            "upload: pass\nfine-tune: pass\n"
+        );
+    }
+
+    #[test]
+    fn tokenizer_classes_too() {
+        let class = |name: &str| {
+            run(&format!(
+                "//- tokenizer_config.json\n{{\"tokenizer_class\": \"{name}\"}}"
+            ))
+        };
+        let later = class("Qwen3_5Tokenizer");
+        assert!(
+            later.contains("tokenizer class `Qwen3_5Tokenizer` is known since transformers 5.2"),
+            "{later}"
+        );
+        let told_elsewhere = class("TokenizersBackend");
+        assert_eq!(told_elsewhere, "upload: pass\nfine-tune: pass\n");
+    }
+
+    #[test]
+    fn a_name_of_no_release_is_another_matter() {
+        assert_eq!(
+            of(r#"{"model_type": "acme"}"#),
+            "upload: pass\nfine-tune: pass\n"
+        );
+        assert!(run("//- config.json removed").contains("fine-tune: skip\n"));
+        assert!(run("//- config.json unavailable timed out").contains("fine-tune: unknown\n"));
+    }
+}

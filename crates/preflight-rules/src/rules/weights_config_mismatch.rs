@@ -95,3 +95,132 @@ fn why_not_compared(weights: &Weights) -> Gap {
     }
     Gap::DoesNotApply("the tensors of this class are not described".into())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Repo;
+
+    fn run(text: &str) -> String {
+        Repo::new(text).run(super::RULE.id)
+    }
+
+    const LAYER: &str = "\
+model.layers.0.input_layernorm.weight BF16 [16]
+model.layers.0.mlp.down_proj.weight BF16 [16, 32]
+model.layers.0.mlp.gate_proj.weight BF16 [32, 16]
+model.layers.0.mlp.up_proj.weight BF16 [32, 16]
+model.layers.0.post_attention_layernorm.weight BF16 [16]
+model.layers.0.self_attn.k_proj.weight BF16 [16, 16]
+model.layers.0.self_attn.o_proj.weight BF16 [16, 16]
+model.layers.0.self_attn.v_proj.weight BF16 [16, 16]
+model.norm.weight BF16 [16]
+model.embed_tokens.weight BF16 [64, 16]
+";
+    const QUERY: &str = "model.layers.0.self_attn.q_proj.weight BF16 [16, 16]\n";
+    const HEAD: &str = "lm_head.weight BF16 [64, 16]\n";
+    const PASS: &str = "upload, fine-tune: pass\n";
+
+    #[test]
+    fn a_head_may_be_missing_only_where_it_is_tied() {
+        let headless = format!("//- model.safetensors\n{LAYER}{QUERY}");
+        let got = run(&headless);
+        assert!(
+            got.contains("fail\n  tensor `lm_head.weight` is missing"),
+            "{got}"
+        );
+        assert_eq!(
+            run(&format!(
+                "//- config.json +\n{{\"tie_word_embeddings\": true}}\n{headless}"
+            )),
+            PASS
+        );
+    }
+
+    #[test]
+    fn names_without_the_prefix_of_the_base_model_match() {
+        let bare = format!("{LAYER}{QUERY}").replace("model.", "");
+        let got = run(&format!(
+            "//- config.json +\n{{\"tie_word_embeddings\": true}}\n//- model.safetensors\n{bare}"
+        ));
+        assert_eq!(got, PASS);
+    }
+
+    #[test]
+    fn packed_weights_are_what_they_pack() {
+        let gptq = "//- config.json +\n{\"quantization_config\": {\"quant_method\": \"gptq\", \"bits\": 4}}\n";
+        let packed = "model.layers.0.self_attn.q_proj.qweight I32 [2, 16]\n\
+            model.layers.0.self_attn.q_proj.qzeros I32 [1, 2]\n\
+            model.layers.0.self_attn.q_proj.scales F16 [1, 16]\n\
+            model.layers.0.self_attn.q_proj.g_idx I32 [16]\n";
+        assert_eq!(
+            run(&format!(
+                "{gptq}//- model.safetensors\n{LAYER}{HEAD}{packed}"
+            )),
+            PASS
+        );
+        let unnamed = run(&format!("//- model.safetensors\n{LAYER}{HEAD}{packed}"));
+        assert!(
+            unnamed.contains("`model.layers.0.self_attn.q_proj.weight` is missing"),
+            "{unnamed}"
+        );
+    }
+
+    #[test]
+    fn the_config_of_another_size() {
+        let got = run("//- config.json +\n{\"num_hidden_layers\": 4, \"hidden_size\": 32}");
+        assert!(
+            got.contains("has shape [64, 16], config.json asks for [64, 32]"),
+            "{got}"
+        );
+        assert!(got.contains("more\n"), "{got}");
+    }
+
+    #[test]
+    fn a_prefix_of_a_training_framework_is_named() {
+        for prefix in ["module.", "_orig_mod.", "base_model.model."] {
+            let got = run(&format!(
+                "//- model.safetensors\n{prefix}lm_head.weight BF16 [64, 16]\n"
+            ));
+            assert!(
+                got.contains(&format!("fix: strip `{prefix}` from")),
+                "{prefix}: {got}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_tasks_are_judged_elsewhere() {
+        let reward =
+            run("//- config.json +\n{\"architectures\": [\"LlamaForSequenceClassification\"]}");
+        assert!(
+            reward.starts_with("upload: skip\n") && reward.contains("fine-tune: skip\n"),
+            "{reward}"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_compared() {
+        let unread = run("//- model.safetensors pointer 100");
+        assert!(
+            unread.starts_with("upload, fine-tune: unknown\n"),
+            "{unread}"
+        );
+        for (text, says) in [
+            (
+                "//- model.safetensors raw 4\n{}",
+                "see shard-missing, shard-corrupt",
+            ),
+            (
+                "//- model.safetensors removed\n//- pytorch_model.bin listed 10",
+                "no safetensors headers",
+            ),
+            ("//- config.json removed", "see config-invalid"),
+        ] {
+            let got = run(text);
+            assert!(
+                got.starts_with("upload, fine-tune: skip\n") && got.contains(says),
+                "{text}: {got}"
+            );
+        }
+    }
+}
