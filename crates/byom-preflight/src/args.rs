@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -45,7 +46,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// Folder, Hub-cache snapshot or recording; `-` reads a list from standard input
+    /// `org/name[@revision]` or a page of the Hub, a folder or a recording; `-` reads a list from standard input
     #[arg(required = true, value_name = "MODEL")]
     pub(crate) models: Vec<String>,
     /// What the model is meant for; both when not given
@@ -88,6 +89,44 @@ pub(crate) struct Check {
     /// Show notes, skipped rules and every hardware option
     #[arg(long, short)]
     pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) hub: HubChoice,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Hugging Face Hub")]
+pub(crate) struct HubChoice {
+    /// Branch, tag, commit or `refs/pr/N`
+    #[arg(long, value_name = "REV")]
+    pub(crate) revision: Option<String>,
+    /// Token for gated and private repositories; else `HF_TOKEN`, or what `hf auth login` stored
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) token: Option<Secret>,
+    /// Address of a mirror; else `HF_ENDPOINT`
+    #[arg(long, value_name = "URL")]
+    pub(crate) endpoint: Option<String>,
+    /// Read the Hub's cache only; also `HF_HUB_OFFLINE=1`
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Seconds for all requests of one model
+    #[arg(long, value_name = "SECONDS", default_value_t = preflight_source::hub::TIMEOUT.as_secs(), value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) timeout: u64,
+}
+
+/// An argument that is not shown when arguments are.
+#[derive(Clone)]
+pub(crate) struct Secret(pub(crate) String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
 }
 
 #[derive(Debug, Args)]
@@ -115,15 +154,19 @@ pub(crate) struct BaseModels {
     pub(crate) policy: PolicyChoice,
     #[command(flatten)]
     pub(crate) training: Training,
+    #[command(flatten)]
+    pub(crate) hub: HubChoice,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Record {
-    /// Folder or recording
+    /// `org/name[@revision]`, a folder or a recording
     pub(crate) model: String,
     /// Folder to write
     #[arg(long, short, value_name = "DIR")]
     pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) hub: HubChoice,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

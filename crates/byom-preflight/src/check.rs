@@ -1,7 +1,7 @@
 //! `check`: from MODEL to exit code.
 
 use std::io::Read as _;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use preflight_model::checkpoint::{Checkpoint, Kind};
 use preflight_model::fact::Fact;
@@ -13,10 +13,11 @@ use preflight_rules::evaluate;
 use preflight_rules::hardware::Hardware;
 use preflight_rules::policy::Policy;
 use preflight_rules::report::{Cost, ModelReport, Report, Target, Verdict};
-use preflight_source::{Limits, ModelRef, collect, open};
+use preflight_source::ModelRef;
 
 use crate::args::{Check, FailOn, Format, MethodArg, ModelType, TargetArg, Training, TrainingTypeArg};
-use crate::failure::{Failure, code_of, say};
+use crate::failure::{Failure, code_of};
+use crate::read::Reading;
 use crate::{policy, screen};
 
 /// Most bytes of a list of models on standard input.
@@ -27,10 +28,14 @@ pub(crate) fn run(arguments: &Check) -> Result<u8, Failure> {
     let policy = policy::choose(&arguments.policy.policy)?;
     let options = options(arguments, &policy)?;
     let targets = targets(&arguments.target);
-    let models = models(&arguments.models)?;
+    let reading = Reading::new(&arguments.hub);
+    let models: Vec<ModelRef> = models(&arguments.models)?
+        .into_iter()
+        .map(|model| reading.at_revision(model))
+        .collect::<Result<_, _>>()?;
     let reports: Vec<ModelReport> = models
         .iter()
-        .map(|model| check(model, &targets, &policy, &options))
+        .map(|model| check(&reading, model, &targets, &policy, &options))
         .collect::<Result<_, Failure>>()?;
     let verdict = worst(&reports);
     let report = Report {
@@ -47,16 +52,14 @@ pub(crate) fn run(arguments: &Check) -> Result<u8, Failure> {
 
 /// Reads and judges one model. A model that cannot be read is a report that says so.
 pub(crate) fn check(
+    reading: &Reading<'_>,
     model: &ModelRef,
     targets: &[Target],
     policy: &Policy,
     options: &Options,
 ) -> Result<ModelReport, Failure> {
-    if let Some(note) = model.note() {
-        say(&format!("note: {note}"));
-    }
     let started = Instant::now();
-    let (snapshot, cost) = match read(model) {
+    let (snapshot, cost) = match reading.read(model) {
         Ok(read) => read,
         Err(error) if error.is_usage() => return Err(error.into()),
         Err(error) => (unreachable(model, &error), preflight_source::Cost::default()),
@@ -68,24 +71,6 @@ pub(crate) fn check(
         seconds: started.elapsed().as_secs_f64(),
     };
     Ok(evaluate(&checkpoint, targets, policy, options, cost))
-}
-
-/// Collects what a check needs, stamped with the time where the source kept none.
-pub(crate) fn read(model: &ModelRef) -> Result<(Snapshot, preflight_source::Cost), preflight_source::Error> {
-    let source = open(model)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .map_err(|error| preflight_source::Error::Unavailable {
-            path: model.to_string(),
-            reason: error.to_string(),
-        })?;
-    let collected = runtime.block_on(collect(&*source, &Limits::default()))?;
-    let mut snapshot = collected.snapshot;
-    if snapshot.observed_at.is_none() {
-        snapshot.observed_at = Some(humantime::format_rfc3339_seconds(SystemTime::now()).to_string());
-    }
-    Ok((snapshot, collected.cost))
 }
 
 fn unreachable(model: &ModelRef, error: &preflight_source::Error) -> Snapshot {

@@ -10,6 +10,7 @@ use preflight_source::ModelRef;
 
 use crate::args::{BaseModels, PolicyChoice};
 use crate::failure::Failure;
+use crate::read::Reading;
 use crate::{check, policy, screen};
 
 /// `explain RULE`.
@@ -86,9 +87,10 @@ pub(crate) fn base_models(arguments: &BaseModels) -> Result<(), Failure> {
     match &arguments.model {
         None => all(catalog),
         Some(model) => {
-            let model = ModelRef::from_argument(model)?;
+            let reading = Reading::new(&arguments.hub);
+            let model = reading.at_revision(ModelRef::from_argument(model)?)?;
             let options = check::training(&arguments.training);
-            let report = check::check(&model, &[Target::FineTune], &policy, &options)?;
+            let report = check::check(&reading, &model, &[Target::FineTune], &policy, &options)?;
             if report.base_models.is_empty() {
                 return Err(Failure::undecided(format!(
                     "`{}` cannot be compared: its config.json could not be read",

@@ -5,6 +5,8 @@ mod check;
 mod failure;
 mod lists;
 mod policy;
+mod progress;
+mod read;
 mod screen;
 
 use std::process::ExitCode;
@@ -14,6 +16,7 @@ use preflight_source::{ModelRef, recording};
 
 use args::{Arguments, Command, Record};
 use failure::{Failure, PASS, say};
+use read::Reading;
 
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
@@ -41,11 +44,9 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
 }
 
 fn record(arguments: &Record) -> Result<(), Failure> {
-    let model = ModelRef::from_argument(&arguments.model)?;
-    if let Some(note) = model.note() {
-        say(&format!("note: {note}"));
-    }
-    let (snapshot, _) = check::read(&model)?;
+    let reading = Reading::new(&arguments.hub);
+    let model = reading.at_revision(ModelRef::from_argument(&arguments.model)?)?;
+    let (snapshot, _) = reading.read(&model)?;
     recording::write(&snapshot, &arguments.output)?;
     say(&format!("wrote the recording `{}`", arguments.output.display()));
     Ok(())

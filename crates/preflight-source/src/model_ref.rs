@@ -102,7 +102,7 @@ impl ModelRef {
         match hub_name(text) {
             Some(hub) => Ok(hub),
             None if path.exists() => Ok(local(text)),
-            None => Err(Error::NoSuchFolder(text.into())),
+            None => Err(of_another_kind(text).unwrap_or_else(|| Error::NoSuchFolder(text.into()))),
         }
     }
 
@@ -112,9 +112,27 @@ impl ModelRef {
         if let Some(plain) = unambiguous(line) {
             return plain;
         }
+        if let Some(error) = of_another_kind(line) {
+            return Err(error);
+        }
         hub_name(line).ok_or_else(|| {
             Error::Usage(format!("`{line}` is neither `org/name` nor an address; in a list, a path starts with `.` or `/`"))
         })
+    }
+
+    /// The same at the revision of `--revision`, which only a repository on the Hub has.
+    pub fn at_revision(self, revision: &str) -> Result<Self, Error> {
+        match self {
+            Self::Hub { id, revision: named } => match named {
+                Some(named) if named != revision => Err(Error::Usage(format!(
+                    "`{id}@{named}` names another revision than `--revision {revision}`"
+                ))),
+                _ => Ok(hub(&id, Some(revision))),
+            },
+            other => Err(Error::Usage(format!(
+                "`--revision` is for repositories on the Hub, `{other}` is none"
+            ))),
+        }
     }
 
     /// What the user should know of how MODEL was understood.
@@ -148,7 +166,7 @@ fn unambiguous(text: &str) -> Option<Result<ModelRef, Error>> {
         "hf" => split_revision(rest)
             .filter(|(id, _)| is_hub_id(id))
             .map(|(id, revision)| hub(id, revision))
-            .ok_or_else(|| Error::Usage(format!("`{text}` does not name a repository: write `hf://org/name` or `hf://org/name@revision`"))),
+            .ok_or_else(|| of_another_kind(rest).unwrap_or_else(|| Error::Usage(format!("`{text}` does not name a repository: write `hf://org/name` or `hf://org/name@revision`")))),
         "s3" if rest.split_once('/').is_some_and(|(bucket, _)| !bucket.is_empty()) => Ok(ModelRef::S3(text.into())),
         "s3" => Err(Error::Usage(format!("`{text}` names no object: write `s3://bucket/prefix/` or `s3://bucket/key.tar.gz`"))),
         "https" => https(text, rest),
@@ -169,17 +187,23 @@ fn https(url: &str, rest: &str) -> Result<ModelRef, Error> {
     }
     let page: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let not_a_model = || Error::Usage(format!("`https://{rest}` is not the page of a model"));
+    if let [kind @ ("datasets" | "spaces"), _, ..] = page.as_slice() {
+        return Err(another_kind(&format!("https://{rest}"), kind));
+    }
     match page.as_slice() {
-        // Other kinds of repositories and pages, which have the form of a name.
+        // Other pages, which have the form of a name.
         [
             "datasets" | "spaces" | "docs" | "papers" | "blog" | "collections" | "api" | "models",
             ..,
         ] => Err(not_a_model()),
+        [_, _, "resolve", _, .., file] if is_archive(file) => {
+            Ok(ModelRef::Url(SecretUrl(url.into())))
+        }
         [org, name] => page_of(&format!("{org}/{name}"), None),
         [
             org,
             name,
-            "tree" | "blob" | "commit",
+            "tree" | "blob" | "resolve" | "commit",
             "refs",
             kind,
             number,
@@ -188,15 +212,33 @@ fn https(url: &str, rest: &str) -> Result<ModelRef, Error> {
             &format!("{org}/{name}"),
             Some(&format!("refs/{kind}/{number}")),
         ),
-        [org, name, "tree" | "blob" | "commit", revision, ..] => page_of(
+        [
+            org,
+            name,
+            "tree" | "blob" | "resolve" | "commit",
+            revision,
+            ..,
+        ] => page_of(
             &format!("{org}/{name}"),
             Some(&revision.replace("%2F", "/")),
         ),
-        [_, _, "resolve", _, ..] => Ok(ModelRef::Url(SecretUrl(url.into()))),
         [name] => page_of(name, None),
         _ => Err(not_a_model()),
     }
     .map_err(|_: Error| not_a_model())
+}
+
+/// The error for `datasets/org/name` and `spaces/org/name`, as the Hub's own tools spell them.
+fn of_another_kind(text: &str) -> Option<Error> {
+    let (kind, name) = text.split_once('/')?;
+    let is_named = matches!(kind, "datasets" | "spaces") && hub_name(name).is_some();
+    is_named.then(|| another_kind(text, kind))
+}
+
+/// The error for a repository that holds no model; `kind` is "datasets" or "spaces".
+fn another_kind(text: &str, kind: &str) -> Error {
+    let kind = kind.trim_end_matches('s');
+    Error::Usage(format!("`{text}` names a {kind}, and only models are checked"))
 }
 
 fn page_of(id: &str, revision: Option<&str>) -> Result<ModelRef, Error> {
@@ -300,6 +342,46 @@ mod tests {
             at("refs/pr/1")
         );
         assert_eq!(hub_of("hf://gpt2").0, "gpt2");
+    }
+
+    #[test]
+    fn a_file_of_a_repository_names_it_and_an_archive_names_itself() {
+        let at = |file: &str| {
+            ModelRef::from_list(&format!("https://huggingface.co/org/name/resolve/v1/{file}")).unwrap()
+        };
+        assert_eq!(at("config.json"), hub("org/name", Some("v1")));
+        assert!(matches!(at("model.tar.gz"), ModelRef::Url(_)));
+    }
+
+    #[test]
+    fn a_dataset_or_space_is_said() {
+        for (text, kind) in [
+            ("datasets/org/name", "dataset"),
+            ("spaces/org/name@v1", "space"),
+            ("hf://datasets/org/name", "dataset"),
+            ("https://huggingface.co/datasets/org/name/tree/main", "dataset"),
+            ("https://huggingface.co/spaces/org/name", "space"),
+        ] {
+            for error in [ModelRef::from_list(text).unwrap_err(), ModelRef::from_argument(text).unwrap_err()] {
+                let says = error.to_string();
+                assert!(says.ends_with(&format!("names a {kind}, and only models are checked")), "{says}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_revision_may_stand_apart() {
+        let at = |text: &str| ModelRef::from_list(text).unwrap().at_revision("v1");
+        assert_eq!(at("org/name").unwrap(), hub("org/name", Some("v1")));
+        assert_eq!(at("org/name@v1").unwrap(), hub("org/name", Some("v1")));
+        assert_eq!(
+            at("org/name@v2").unwrap_err().to_string(),
+            "`org/name@v2` names another revision than `--revision v1`"
+        );
+        assert_eq!(
+            at("./folder").unwrap_err().to_string(),
+            "`--revision` is for repositories on the Hub, `./folder` is none"
+        );
     }
 
     #[test]

@@ -6,17 +6,22 @@ use std::path::Path;
 
 use crate::model_ref::is_archive;
 use crate::regular::describe;
-use crate::{Error, Folder, ModelRef, Recording, Source};
+use crate::{Error, Folder, HubOptions, ModelRef, Recording, Source};
 
-/// Opens what `model` names.
-pub fn open(model: &ModelRef) -> Result<Box<dyn Source>, Error> {
+/// Opens what `model` names. `hub` says how the Hub is asked, and is called only where it is.
+pub fn open(
+    model: &ModelRef,
+    hub: impl FnOnce() -> Result<HubOptions, Error>,
+) -> Result<Box<dyn Source>, Error> {
     let unsupported = |what| {
         let input = model.to_string();
         Err(Error::Unsupported { what, input })
     };
     match model {
         ModelRef::Local { path, .. } => open_local(path),
-        ModelRef::Hub { .. } => unsupported("repositories on the Hub"),
+        ModelRef::Hub { id, revision } => {
+            crate::hub::open(id, revision.as_deref(), &model.to_string(), &hub()?)
+        }
         ModelRef::S3(_) => unsupported("S3 addresses"),
         ModelRef::Url(_) => unsupported("archives behind a URL"),
     }
@@ -55,7 +60,8 @@ mod tests {
     use super::*;
 
     fn fails(text: &str) -> String {
-        let error = open(&ModelRef::from_argument(text).unwrap()).unwrap_err();
+        let no_hub = || panic!("`{text}` is not on the Hub");
+        let error = open(&ModelRef::from_argument(text).unwrap(), no_hub).unwrap_err();
         assert!(error.is_usage());
         error.to_string()
     }
@@ -71,10 +77,6 @@ mod tests {
         assert_eq!(
             fails("/dev/null"),
             "`/dev/null` is a character device, not a folder"
-        );
-        assert_eq!(
-            fails("org/name@v1"),
-            "repositories on the Hub are not supported by this version: `org/name@v1`"
         );
         assert_eq!(
             fails("s3://b/k/"),

@@ -31,6 +31,11 @@ pub trait Source: std::fmt::Debug + Send + Sync {
     fn is_remote(&self) -> bool {
         true
     }
+
+    /// What the user should know of how it was read ("the token is not known"), after the reading.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// What a source says of its repository.
@@ -101,6 +106,11 @@ impl Meter {
     /// Counts a request that brought `bytes`.
     pub fn count(&self, bytes: u64) {
         self.requests.fetch_add(1, Ordering::Relaxed);
+        self.receive(bytes);
+    }
+
+    /// Counts bytes of a request that is counted already.
+    pub fn receive(&self, bytes: u64) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 

@@ -1,0 +1,80 @@
+//! From MODEL to snapshot: how the Hub is asked, and a line on the terminal while it takes long.
+
+use std::time::{Duration, SystemTime};
+
+use preflight_model::snapshot::Snapshot;
+use preflight_source::{Cost, Error, HubOptions, Limits, ModelRef, collect, open};
+
+use crate::args::HubChoice;
+use crate::failure::say;
+use crate::progress::Progress;
+
+/// How models are read.
+pub(crate) struct Reading<'a> {
+    hub: &'a HubChoice,
+}
+
+impl<'a> Reading<'a> {
+    pub(crate) fn new(hub: &'a HubChoice) -> Self {
+        Self { hub }
+    }
+
+    /// The model at the revision that was asked for.
+    pub(crate) fn at_revision(&self, model: ModelRef) -> Result<ModelRef, Error> {
+        match &self.hub.revision {
+            Some(revision) => model.at_revision(revision),
+            None => Ok(model),
+        }
+    }
+
+    /// Collects what a check needs, stamped with the time where the source kept none.
+    pub(crate) fn read(&self, model: &ModelRef) -> Result<(Snapshot, Cost), Error> {
+        if let Some(note) = model.note() {
+            say(&format!("note: {note}"));
+        }
+        let source = open(model, || self.hub_options())?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Error::Unavailable {
+                path: model.to_string(),
+                reason: error.to_string(),
+            })?;
+        let collected = runtime.block_on(async {
+            let mut progress = Progress::new(model, &*source);
+            let limits = Limits::default();
+            let mut work = std::pin::pin!(collect(&*source, &limits));
+            loop {
+                match tokio::time::timeout(progress.interval(), &mut work).await {
+                    Ok(collected) => break collected,
+                    Err(_) => progress.show(source.cost()),
+                }
+            }
+        });
+        for note in source.notes() {
+            say(&format!("note: {note}"));
+        }
+        let collected = collected?;
+        let mut snapshot = collected.snapshot;
+        if snapshot.observed_at.is_none() {
+            snapshot.observed_at = Some(humantime::format_rfc3339_seconds(SystemTime::now()).to_string());
+        }
+        Ok((snapshot, collected.cost))
+    }
+
+    /// The environment, and what the command line says instead.
+    fn hub_options(&self) -> Result<HubOptions, Error> {
+        let mut options = match &self.hub.endpoint {
+            // A wrong variable does not matter where the argument takes its place.
+            Some(endpoint) => HubOptions::from_environment_at(endpoint)?,
+            None => HubOptions::from_environment()?,
+        };
+        if let Some(token) = &self.hub.token {
+            options = options.token(&token.0)?;
+        }
+        if self.hub.offline {
+            options = options.offline();
+        }
+        Ok(options.timeout(Duration::from_secs(self.hub.timeout)))
+    }
+}

@@ -1,0 +1,320 @@
+//! Requests: redirects by hand, credential only to the Hub, bounded bodies, everything counted.
+
+use std::error::Error as _;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use bytes::{Bytes, BytesMut};
+use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderMap, RANGE};
+use reqwest::redirect::Policy;
+use reqwest::{Response, StatusCode, Url};
+use tokio::time::Instant;
+
+use super::address::Endpoint;
+use super::attempts::{Attempts, Deadline};
+use super::options::HubOptions;
+use super::problem::{Problem, Refusal};
+use super::redirect::{REDIRECTS_MAX, host, is_redirect, next};
+use super::token::Token;
+use super::ratelimit;
+use crate::Error;
+use crate::source::{Cost, Meter};
+
+const USER_AGENT: &str = concat!("byom-preflight/", env!("CARGO_PKG_VERSION"));
+/// Longest body of a redirect or an error that is read to its end, so that the connection can be used
+/// again; a longer one costs more than a new connection.
+const IGNORED_BYTES_MAX: u64 = 16 << 10;
+/// Buffer that is set aside at once for a body, whatever length it announces.
+const BUFFER_BYTES: u64 = 1 << 20;
+
+/// One client for all requests of a model.
+#[derive(Debug)]
+pub(super) struct Client {
+    http: reqwest::Client,
+    pub(super) endpoint: Endpoint,
+    token: Option<Token>,
+    is_token_refused: AtomicBool,
+    /// No request starts before: a limit that one request met holds for all.
+    not_before: Mutex<Option<Instant>>,
+    stall: Duration,
+    budget: Duration,
+    deadline: OnceLock<Deadline>,
+    meter: Meter,
+}
+
+/// An answer whose body is not read yet.
+pub(super) struct Head {
+    response: Response,
+    /// Headers of every hop, the Hub's own first.
+    hops: Vec<HeaderMap>,
+}
+
+impl Head {
+    pub(super) fn status(&self) -> StatusCode {
+        self.response.status()
+    }
+
+    /// Where the answer comes from in the end.
+    pub(super) fn url(&self) -> &Url {
+        self.response.url()
+    }
+
+    /// A header as the first hop that has it gives it.
+    pub(super) fn first(&self, name: &str) -> Option<&str> {
+        self.hops.iter().find_map(|headers| text(headers, name))
+    }
+
+    /// A header of the answer itself.
+    pub(super) fn last(&self, name: &str) -> Option<&str> {
+        text(self.response.headers(), name)
+    }
+
+    /// A problem with this answer that asking again does not solve.
+    pub(super) fn broken(&self, what: impl Into<String>) -> Problem {
+        Problem::Broken {
+            host: host(self.url()),
+            what: what.into(),
+        }
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+impl Client {
+    pub(super) fn new(options: &HubOptions) -> Result<Self, Error> {
+        // Fails where the process has a provider already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .redirect(Policy::none())
+            .retry(reqwest::retry::never())
+            .build()
+            .map_err(|error| Error::Unavailable {
+                path: options.endpoint.host(),
+                reason: format!("no connection can be set up: {}", cause(&error)),
+            })?;
+        Ok(Self {
+            http,
+            endpoint: options.endpoint.clone(),
+            token: options.token.clone(),
+            is_token_refused: AtomicBool::new(false),
+            not_before: Mutex::new(None),
+            stall: options.stall,
+            budget: options.timeout,
+            deadline: OnceLock::new(),
+            meter: Meter::default(),
+        })
+    }
+
+    pub(super) fn cost(&self) -> Cost {
+        self.meter.cost()
+    }
+
+    /// Whether the user gave a token and the Hub does not know it.
+    pub(super) fn is_token_refused(&self) -> bool {
+        self.is_token_refused.load(Ordering::Relaxed)
+    }
+
+    /// Whether requests carry a token now.
+    pub(super) fn has_token(&self) -> bool {
+        self.token.is_some() && !self.is_token_refused()
+    }
+
+    /// The attempts at a new request. The time for the model starts with the first one.
+    pub(super) fn attempts(&self) -> Attempts {
+        Attempts::new(self.deadline())
+    }
+
+    fn deadline(&self) -> Deadline {
+        *self.deadline.get_or_init(|| Deadline {
+            at: Instant::now() + self.budget,
+            budget: self.budget,
+        })
+    }
+
+    /// The whole body of a successful answer, tried again where that can help.
+    pub(super) async fn get(&self, url: &Url, bytes_max: u64) -> Result<(Head, Bytes), Problem> {
+        let mut attempts = self.attempts();
+        loop {
+            let problem = match self.open(url, None).await {
+                Ok(mut head) => match self.body(&mut head, bytes_max).await {
+                    Ok(body) => return Ok((head, body)),
+                    Err(problem) => problem,
+                },
+                Err(problem) => problem,
+            };
+            attempts.after(problem).await?;
+        }
+    }
+
+    /// One attempt: follows redirects to a successful answer.
+    pub(super) async fn open(&self, url: &Url, range: Option<&Range<u64>>) -> Result<Head, Problem> {
+        let mut url = url.clone();
+        let mut hops = Vec::new();
+        // Once a request has left the Hub, the credential does not come back to it.
+        let mut is_at_hub = true;
+        while hops.len() <= REDIRECTS_MAX {
+            is_at_hub = is_at_hub && self.endpoint.is_origin_of(&url);
+            let response = self.send(&url, range, is_at_hub).await?;
+            hops.push(response.headers().clone());
+            let status = response.status();
+            if is_redirect(status) {
+                url = next(&url, response.headers()).map_err(|what| Problem::Broken {
+                    host: host(&url),
+                    what,
+                })?;
+                self.ignore_body(response).await;
+                continue;
+            }
+            if !status.is_success() {
+                return Err(self.refusal(response, is_at_hub).await);
+            }
+            let head = Head { response, hops };
+            return match head.last(CONTENT_ENCODING.as_str()) {
+                None | Some("identity" | "") => Ok(head),
+                Some(encoding) => Err(head.broken(format!(
+                    "it sends `{encoding}` although nothing but `identity` was asked for"
+                ))),
+            };
+        }
+        Err(Problem::Broken {
+            host: host(&url),
+            what: format!("more than {REDIRECTS_MAX} redirects"),
+        })
+    }
+
+    /// Sends one request; a second one without the token where the Hub does not know the token.
+    async fn send(&self, url: &Url, range: Option<&Range<u64>>, is_at_hub: bool) -> Result<Response, Problem> {
+        let has_token = is_at_hub && self.has_token();
+        let response = self.send_as(url, range, has_token).await?;
+        let is_gate = text(response.headers(), "x-error-code") == Some("GatedRepo");
+        if !has_token || response.status() != StatusCode::UNAUTHORIZED || is_gate {
+            return Ok(response);
+        }
+        self.is_token_refused.store(true, Ordering::Relaxed);
+        self.ignore_body(response).await;
+        self.send_as(url, range, false).await
+    }
+
+    async fn send_as(&self, url: &Url, range: Option<&Range<u64>>, with_token: bool) -> Result<Response, Problem> {
+        self.wait_for_limit().await?;
+        let mut request = self.http.get(url.clone()).header(ACCEPT_ENCODING, "identity");
+        if let Some(range) = range {
+            // Both ends of a range header are within it.
+            let last = range.end.saturating_sub(1);
+            request = request.header(RANGE, format!("bytes={}-{last}", range.start));
+        }
+        let token = self.token.as_ref().filter(|_| with_token);
+        if let Some(value) = token.and_then(Token::authorization) {
+            request = request.header(AUTHORIZATION, value);
+        }
+        self.meter.count(0);
+        self.in_time(url, request.send()).await
+    }
+
+    /// The rest of the body, at most `bytes_max` of it.
+    pub(super) async fn body(&self, head: &mut Head, bytes_max: u64) -> Result<Bytes, Problem> {
+        let too_long = |head: &Head| {
+            head.broken(format!("its answer is longer than {bytes_max} bytes"))
+        };
+        let announced = head.response.content_length();
+        if announced.is_some_and(|length| length > bytes_max) {
+            return Err(too_long(head));
+        }
+        let capacity = announced.unwrap_or(0).min(BUFFER_BYTES);
+        let mut body = BytesMut::with_capacity(usize::try_from(capacity).unwrap_or(0));
+        let url = head.url().clone();
+        while let Some(chunk) = self.in_time(&url, head.response.chunk()).await? {
+            self.meter.receive(chunk.len() as u64);
+            if body.len() as u64 + chunk.len() as u64 > bytes_max {
+                return Err(too_long(head));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
+    }
+
+    /// Reads a short body that says nothing to us, so that the connection can be used again.
+    async fn ignore_body(&self, mut response: Response) {
+        if response.content_length().is_none_or(|length| length > IGNORED_BYTES_MAX) {
+            return;
+        }
+        let url = response.url().clone();
+        while let Ok(Some(chunk)) = self.in_time(&url, response.chunk()).await {
+            self.meter.receive(chunk.len() as u64);
+        }
+    }
+
+    async fn refusal(&self, response: Response, is_at_hub: bool) -> Problem {
+        let headers = response.headers();
+        let refusal = Refusal {
+            host: host(response.url()),
+            status: response.status(),
+            code: text(headers, "x-error-code").map(str::to_owned),
+            message: text(headers, "x-error-message").and_then(Refusal::words),
+            is_elsewhere: !is_at_hub,
+            wait: ratelimit::wait(headers, SystemTime::now()),
+        };
+        if let (StatusCode::TOO_MANY_REQUESTS, Some(wait)) = (refusal.status, refusal.wait) {
+            let until = Instant::now() + wait;
+            let mut not_before = self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
+            *not_before = (*not_before).max(Some(until));
+        }
+        self.ignore_body(response).await;
+        Problem::Status(refusal)
+    }
+
+    /// Waits where another request was told to; what would take too long is left to the answer.
+    async fn wait_for_limit(&self) -> Result<(), Problem> {
+        let not_before = *self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(until) = not_before else {
+            return Ok(());
+        };
+        let wait = until.saturating_duration_since(Instant::now());
+        if wait >= self.deadline().left() && !wait.is_zero() {
+            return Err(Problem::OutOfTime {
+                budget: self.budget,
+                wait: Some((self.endpoint.host(), wait)),
+            });
+        }
+        tokio::time::sleep(wait).await;
+        Ok(())
+    }
+
+    /// Ends a step of a request when nothing comes for too long.
+    async fn in_time<T>(
+        &self,
+        url: &Url,
+        step: impl Future<Output = Result<T, reqwest::Error>>,
+    ) -> Result<T, Problem> {
+        let deadline = self.deadline();
+        let most = self.stall.min(deadline.left());
+        let connection = |what| Problem::Connection {
+            host: host(url),
+            what,
+        };
+        match tokio::time::timeout(most, step).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(connection(cause(&error))),
+            Err(_) if most < self.stall => Err(deadline.passed()),
+            Err(_) => Err(connection(format!("it sent nothing for {} s", most.as_secs_f32()))),
+        }
+    }
+}
+
+/// The innermost reason of an error, which names no address.
+fn cause(error: &reqwest::Error) -> String {
+    let mut cause = error.source();
+    while let Some(inner) = cause.and_then(std::error::Error::source) {
+        cause = Some(inner);
+    }
+    let text = cause.map_or_else(|| "the request failed".to_owned(), ToString::to_string);
+    let text = text.split(" (os error").next().unwrap_or(&text).to_owned();
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_ascii_lowercase());
+    first.into_iter().chain(letters).collect()
+}

@@ -1,0 +1,291 @@
+//! The Hugging Face Hub, or a mirror of it, as a [`Source`].
+//!
+//! One request gives commit and listing; everything after it is read at that commit, each file by
+//! strict ranges. `docs/hub.md` says what a user should know.
+//!
+//! # hf-hub
+//!
+//! The crate `hf-hub` 0.5 is used, without its HTTP clients, for what it knows of the local side: the
+//! layout of the Hub's cache ([`hf_hub::Cache`], [`hf_hub::Repo`]) and the place of the token file.
+//! So it brings three small crates. Its clients stay out: they come with a second copy of reqwest,
+//! send the credential on to the host of the weights, take a 200 for a range, know no rate limit and
+//! hide the headers that all this is decided by. Its 1.0 line is no better there and brings 124 crates.
+//! The addresses are in `address.rs`, since in 0.5 they are part of the clients.
+
+mod access;
+mod address;
+mod attempts;
+mod client;
+mod early;
+mod environment;
+mod listing;
+mod offline;
+mod options;
+mod problem;
+mod ranged;
+mod ratelimit;
+mod redirect;
+mod token;
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use futures_util::future::join;
+use preflight_model::fact::Fact;
+use preflight_model::snapshot::{Access, Origin, SourceKind};
+use tokio::sync::OnceCell;
+
+pub use offline::CachedHub;
+pub use options::{HubOptions, TIMEOUT};
+
+use crate::regular::check_range;
+use crate::source::{BoxFuture, Cost, FileKind, ListedFile, Listing, Source};
+use crate::{Error, paths};
+use access::{Asked, Denial, denied};
+use client::Client;
+use early::Early;
+use listing::Info;
+use problem::Problem;
+use ranged::{Seen, Target};
+
+/// A repository of the Hub.
+#[derive(Debug)]
+pub struct Hub {
+    client: Client,
+    /// As the user gave it.
+    input: String,
+    id: String,
+    revision: Option<String>,
+    /// Asked once: everything is read at the commit of this answer.
+    found: OnceCell<Found>,
+    seen: Seen,
+}
+
+/// The answer to the first request.
+#[derive(Debug)]
+struct Found {
+    access: Access,
+    /// The name the repository has now.
+    id: String,
+    commit: Option<String>,
+    files: Fact<Vec<ListedFile>>,
+    early: Early,
+}
+
+/// The source for a repository of the Hub: over the network, or what the cache holds of it.
+pub fn open(id: &str, revision: Option<&str>, input: &str, options: &HubOptions) -> Result<Box<dyn Source>, Error> {
+    Ok(if options.is_offline {
+        Box::new(CachedHub::new(id, revision, input, options)?)
+    } else {
+        Box::new(Hub::new(id, revision, input, options)?)
+    })
+}
+
+impl Hub {
+    /// The repository `id` at `revision` (a branch, tag, commit or `refs/pr/N`), which the user calls
+    /// `input`. Sends nothing yet.
+    pub fn new(id: &str, revision: Option<&str>, input: &str, options: &HubOptions) -> Result<Self, Error> {
+        if !crate::model_ref::is_hub_id(id) {
+            return Err(Error::Usage(format!("`{id}` is not the name of a repository")));
+        }
+        Ok(Self {
+            client: Client::new(options)?,
+            input: input.into(),
+            id: id.into(),
+            revision: revision.map(Into::into),
+            found: OnceCell::new(),
+            seen: Seen::default(),
+        })
+    }
+
+    async fn found(&self) -> &Found {
+        self.found.get_or_init(|| self.find()).await
+    }
+
+    /// Asks for the repository and, without waiting for the answer, for the files that nearly every
+    /// repository has. The first of them also shows whether a gate is open to us.
+    async fn find(&self) -> Found {
+        let revision = self.revision.as_deref();
+        let info = listing::info(&self.client, &self.id, revision);
+        let early = Early::read(&self.client, &self.id, revision);
+        let (info, early) = join(info, early).await;
+        match info {
+            Ok(info) => self.found_at(info, early).await,
+            Err(problem) => self.not_found(&problem).await,
+        }
+    }
+
+    async fn found_at(&self, info: Info, early: Early) -> Found {
+        let id = info.id.unwrap_or_else(|| self.id.clone());
+        let access = match &early.gate {
+            _ if info.is_disabled => Access::Refused(format!("`{id}` is disabled on the Hub")),
+            Some(gate) => denied(gate, &self.asked(&id)),
+            None => Access::Open,
+        };
+        let files = match info.files {
+            Some(files) => Ok(files),
+            None => listing::tree(&self.client, &id, &info.commit).await,
+        };
+        let files = match (files, &access) {
+            (Ok(files), Access::Open) => Fact::Known(files),
+            (Ok(files), Access::Refused(why) | Access::Unreachable(why)) => {
+                Fact::Known(files.into_iter().map(|file| closed(file, why)).collect())
+            }
+            (Err(problem), _) => Fact::Unavailable(problem.to_string()),
+        };
+        Found {
+            access,
+            early: early.at(&info.commit),
+            id,
+            commit: Some(info.commit),
+            files,
+        }
+    }
+
+    async fn not_found(&self, problem: &Problem) -> Found {
+        let mut access = denied(problem, &self.asked(&self.id));
+        let (Access::Refused(why) | Access::Unreachable(why)) = &mut access else {
+            unreachable!("a problem is never open access")
+        };
+        if Denial::of(problem) == Denial::Missing
+            && let Some(kind) = self.other_kind().await
+        {
+            *why = format!("{why}; there is a {kind} of this name, and only models are checked");
+        }
+        Found {
+            files: Fact::Unavailable(why.clone()),
+            access,
+            id: self.id.clone(),
+            commit: None,
+            early: Early::default(),
+        }
+    }
+
+    /// The kind of repository that has this name, where it is not a model.
+    async fn other_kind(&self) -> Option<&'static str> {
+        let is_there = async |kind| {
+            let url = self.client.endpoint.other_info(kind, &self.id);
+            self.client.open(&url, None).await.is_ok()
+        };
+        match join(is_there("datasets"), is_there("spaces")).await {
+            (true, _) => Some("dataset"),
+            (_, true) => Some("space"),
+            _ => None,
+        }
+    }
+
+    fn asked<'a>(&'a self, id: &'a str) -> Asked<'a> {
+        Asked {
+            endpoint: &self.client.endpoint,
+            id,
+            revision: self.revision.as_deref(),
+            has_token: self.client.has_token(),
+            is_token_refused: self.client.is_token_refused(),
+        }
+    }
+
+    async fn read_range(&self, path: &str, range: Range<u64>) -> Result<Bytes, Error> {
+        let found = self.found().await;
+        let unavailable = |reason: &str| Error::Unavailable {
+            path: path.into(),
+            reason: reason.into(),
+        };
+        let (Fact::Known(files), Some(commit)) = (&found.files, &found.commit) else {
+            return Err(unavailable("the files of the repository are not known"));
+        };
+        let at = files.binary_search_by(|file| file.path.as_str().cmp(path));
+        let file = at.ok().and_then(|at| files.get(at));
+        let file = file.filter(|_| paths::is_inside(path));
+        let file = file.ok_or_else(|| Error::NotFound(path.into()))?;
+        if let FileKind::Unavailable(why) | FileKind::Other(why) = &file.kind {
+            return Err(unavailable(why));
+        }
+        let size = file.size.ok_or_else(|| unavailable("its size is not known"))?;
+        check_range(path, &range, size)?;
+        if range.is_empty() {
+            return Ok(Bytes::new());
+        }
+        if let Some(bytes) = found.early.take(path, &range, size) {
+            return Ok(bytes);
+        }
+        let target = Target {
+            path,
+            url: &self.client.endpoint.file(&found.id, commit, path),
+            commit,
+            size,
+            sha256: file.sha256.as_deref(),
+        };
+        let read = ranged::read(&self.client, &self.seen, target, &range);
+        read.await.map_err(|problem| self.refused(path, &problem))
+    }
+
+    fn refused(&self, path: &str, problem: &Problem) -> Error {
+        match Denial::of(problem) {
+            Denial::Gated | Denial::Disabled => Error::Refused {
+                path: path.into(),
+                reason: problem.to_string(),
+            },
+            _ if matches!(problem, Problem::Status(refusal) if refusal.is("EntryNotFound")) => {
+                Error::NotFound(path.into())
+            }
+            _ => Error::Unavailable {
+                path: path.into(),
+                reason: problem.to_string(),
+            },
+        }
+    }
+}
+
+/// A file of a repository that does not let us read it.
+fn closed(file: ListedFile, why: &str) -> ListedFile {
+    ListedFile {
+        kind: FileKind::Unavailable(why.into()),
+        ..file
+    }
+}
+
+impl Source for Hub {
+    fn list(&self) -> BoxFuture<'_, Result<Listing, Error>> {
+        Box::pin(async {
+            let found = self.found().await;
+            Ok(Listing {
+                origin: Origin {
+                    input: self.input.clone(),
+                    source: SourceKind::Hub,
+                    stands_for: SourceKind::Hub,
+                    id: Some(found.id.clone()),
+                    revision: self.revision.clone(),
+                    commit: found.commit.clone(),
+                },
+                access: found.access.clone(),
+                observed_at: None,
+                files: found.files.clone(),
+                base: Fact::Absent,
+            })
+        })
+    }
+
+    fn read<'a>(&'a self, path: &'a str, range: Range<u64>) -> BoxFuture<'a, Result<Bytes, Error>> {
+        Box::pin(self.read_range(path, range))
+    }
+
+    fn cost(&self) -> Cost {
+        self.client.cost()
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.client.is_token_refused() {
+            notes.push(format!(
+                "`{}` does not know the token: it was asked without",
+                self.client.endpoint.host()
+            ));
+        }
+        if let Some(found) = self.found.get()
+            && found.id != self.id
+        {
+            notes.push(format!("`{}` is called `{}` now", self.id, found.id));
+        }
+        notes
+    }
+}

@@ -1,0 +1,128 @@
+//! How the Hub is asked.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::address::{Endpoint, HUB};
+use super::environment::{self, Environment, is_true};
+use super::token::Token;
+use crate::Error;
+
+/// Time for one model where the user gives none: a check takes less than a second, and a full set of
+/// retries of one request a quarter of a minute.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest silence of a server: as `huggingface_hub` has it for reads.
+/// Source: `HF_HUB_DOWNLOAD_TIMEOUT`,
+/// <https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables>
+const STALL: Duration = Duration::from_secs(10);
+
+/// How the Hub is asked: where, as whom, for how long.
+#[derive(Debug, Clone)]
+pub struct HubOptions {
+    pub(super) endpoint: Endpoint,
+    pub(super) token: Option<Token>,
+    pub(super) timeout: Duration,
+    pub(super) stall: Duration,
+    pub(super) is_offline: bool,
+    pub(super) cache: Option<PathBuf>,
+}
+
+impl HubOptions {
+    /// What the environment says: `HF_ENDPOINT`, `HF_TOKEN`, `HF_HUB_OFFLINE`, `HF_HUB_CACHE` and
+    /// the others that all tools of the Hub know (`docs/hub.md` lists them).
+    pub fn from_environment() -> Result<Self, Error> {
+        let endpoint = environment::process("HF_ENDPOINT");
+        Self::from_environment_at(endpoint.as_deref().unwrap_or(HUB))
+    }
+
+    /// The same at another endpoint than the environment names: the Hub or a mirror of it.
+    pub fn from_environment_at(endpoint: &str) -> Result<Self, Error> {
+        Self::from(&environment::process, endpoint)
+    }
+
+    fn from(environment: Environment<'_>, endpoint: &str) -> Result<Self, Error> {
+        let is_offline = ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"]
+            .into_iter()
+            .any(|name| is_true(environment(name).as_deref()));
+        Ok(Self {
+            token: Token::from_environment(environment)?,
+            is_offline,
+            cache: environment::cache(environment),
+            ..Self::at(endpoint)?
+        })
+    }
+
+    /// An endpoint and nothing of the environment: no token, no cache.
+    pub fn at(endpoint: &str) -> Result<Self, Error> {
+        Ok(Self {
+            endpoint: Endpoint::parse(endpoint)?,
+            token: None,
+            timeout: TIMEOUT,
+            stall: STALL,
+            is_offline: false,
+            cache: None,
+        })
+    }
+
+    /// With this token; an empty one means none.
+    pub fn token(mut self, token: &str) -> Result<Self, Error> {
+        self.token = Token::new(token)?;
+        Ok(self)
+    }
+
+    /// With so much time for all requests of one model together.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// With so much time in which a server may be silent.
+    #[must_use]
+    pub fn stall(mut self, stall: Duration) -> Self {
+        self.stall = stall;
+        self
+    }
+
+    /// Without network: what the Hub's cache holds.
+    #[must_use]
+    pub fn offline(mut self) -> Self {
+        self.is_offline = true;
+        self
+    }
+
+    /// With another folder as the Hub's cache.
+    #[must_use]
+    pub fn cache(mut self, cache: impl Into<PathBuf>) -> Self {
+        self.cache = Some(cache.into());
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_is_heard() {
+        let variables = [
+            ("HF_TOKEN", "hf_secret"),
+            ("HF_HUB_OFFLINE", "1"),
+            ("HF_HOME", "/h"),
+        ];
+        let environment = |name: &str| {
+            let found = variables.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        let options = HubOptions::from(&environment, "https://hf-mirror.example/").unwrap();
+        assert_eq!(options.endpoint, Endpoint::parse("https://hf-mirror.example").unwrap());
+        assert!(options.token.is_some() && options.is_offline);
+        assert_eq!(options.cache, Some("/h/hub".into()));
+        assert!(!format!("{options:?}").contains("hf_secret"));
+
+        let options = HubOptions::from(&|_| None, HUB).unwrap();
+        assert_eq!(options.endpoint, Endpoint::parse("https://huggingface.co").unwrap());
+        assert!(options.token.is_none() && !options.is_offline && options.cache.is_none());
+        assert!(HubOptions::from(&|_| None, "x").is_err());
+    }
+}

@@ -1,0 +1,235 @@
+//! Strict ranged reads: exactly the bytes asked for, of exactly the file that was listed.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use reqwest::header::{CONTENT_RANGE, ETAG};
+use reqwest::{StatusCode, Url};
+
+use super::client::{Client, Head};
+use super::problem::Problem;
+
+/// A file as it was listed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Target<'a> {
+    pub(super) path: &'a str,
+    /// Its address at the commit.
+    pub(super) url: &'a Url,
+    pub(super) commit: &'a str,
+    pub(super) size: u64,
+    pub(super) sha256: Option<&'a str>,
+}
+
+/// What earlier reads of the files showed, by path.
+#[derive(Debug, Default)]
+pub(super) struct Seen(Mutex<BTreeMap<String, File>>);
+
+#[derive(Debug, Clone, Default)]
+struct File {
+    /// Where the file was in the end: used again for its next range, until it expires. Signed, and so
+    /// never shown.
+    place: Option<SignedUrl>,
+    /// Validator at that place.
+    etag: Option<String>,
+}
+
+#[derive(Clone)]
+struct SignedUrl(Url);
+
+impl std::fmt::Debug for SignedUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SignedUrl(…)")
+    }
+}
+
+impl Seen {
+    fn get(&self, path: &str) -> File {
+        let files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        files.get(path).cloned().unwrap_or_default()
+    }
+
+    fn change(&self, path: &str, change: impl FnOnce(&mut File)) {
+        let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        change(files.entry(path.into()).or_default());
+    }
+}
+
+/// The bytes of `range`, which is not empty and lies within the file.
+pub(super) async fn read(
+    client: &Client,
+    seen: &Seen,
+    target: Target<'_>,
+    range: &Range<u64>,
+) -> Result<Bytes, Problem> {
+    let mut attempts = client.attempts();
+    loop {
+        let known = seen.get(target.path);
+        let place = known.place.as_ref().map_or(target.url, |place| &place.0);
+        match attempt(client, target, place, range, known.etag.as_deref()).await {
+            Ok((bytes, head)) => {
+                seen.change(target.path, |file| {
+                    let is_moved = !client.endpoint.is_origin_of(head.url());
+                    file.place = is_moved.then(|| SignedUrl(head.url().clone()));
+                    file.etag = file.etag.take().or_else(|| validator(&head));
+                });
+                return Ok(bytes);
+            }
+            Err(problem) => {
+                // The next attempt asks the Hub where the file is now.
+                seen.change(target.path, |file| file.place = None);
+                attempts.after(problem).await?;
+            }
+        }
+    }
+}
+
+async fn attempt(
+    client: &Client,
+    target: Target<'_>,
+    place: &Url,
+    range: &Range<u64>,
+    etag: Option<&str>,
+) -> Result<(Bytes, Head), Problem> {
+    let mut head = match client.open(place, Some(range)).await {
+        Ok(head) => head,
+        Err(Problem::Status(refusal)) if refusal.status == StatusCode::RANGE_NOT_SATISFIABLE => {
+            return Err(Problem::Changed(format!(
+                "it ends before byte {}, {} were listed",
+                range.end, target.size
+            )));
+        }
+        Err(problem) => return Err(problem),
+    };
+    is_same_file(&head, target, etag)?;
+    is_this_range(&head, target, range)?;
+    let length = range.end - range.start;
+    let bytes = client.body(&mut head, length).await?;
+    if bytes.len() as u64 == length {
+        return Ok((bytes, head));
+    }
+    Err(Problem::Connection {
+        host: super::redirect::host(head.url()),
+        what: format!("it sent {} of {length} bytes", bytes.len()),
+    })
+}
+
+/// Whether the answer is about the file that was listed and read before.
+fn is_same_file(head: &Head, target: Target<'_>, etag: Option<&str>) -> Result<(), Problem> {
+    let changed = |what: String| Err(Problem::Changed(what));
+    if let Some(commit) = head.first("x-repo-commit")
+        && commit != target.commit
+    {
+        return changed(format!("commit {}, now {}", short(target.commit), short(commit)));
+    }
+    if let Some(size) = head.first("x-linked-size").and_then(|size| size.parse().ok()) {
+        same_size(target, size)?;
+    }
+    let linked = head.first("x-linked-etag").map(bare);
+    if let (Some(listed), Some(linked)) = (target.sha256, linked)
+        && linked.len() == listed.len()
+        && !linked.eq_ignore_ascii_case(listed)
+    {
+        return changed("it has another checksum than listed".into());
+    }
+    if let (Some(before), Some(now)) = (etag, validator(head))
+        && before != now
+    {
+        return changed("it has another validator (`ETag`) than before".into());
+    }
+    Ok(())
+}
+
+/// Whether the answer has the range that was asked for.
+fn is_this_range(head: &Head, target: Target<'_>, range: &Range<u64>) -> Result<(), Problem> {
+    let is_whole = *range == (0..target.size);
+    match head.status() {
+        StatusCode::PARTIAL_CONTENT => {}
+        // All of a file that was wanted whole is no more than was asked for.
+        StatusCode::OK if is_whole => {
+            let size = head.last("content-length").and_then(|length| length.parse().ok());
+            return same_size(target, size.unwrap_or(target.size));
+        }
+        StatusCode::OK => return Err(head.broken("it ignores ranges and sends the whole file")),
+        other => {
+            return Err(head.broken(format!("it answers a ranged request with {}", other.as_u16())));
+        }
+    }
+    let Some((sent, size)) = head.last(CONTENT_RANGE.as_str()).and_then(content_range) else {
+        return Err(head.broken("it does not say which range it sends"));
+    };
+    same_size(target, size)?;
+    if sent != *range {
+        return Err(head.broken(format!(
+            "bytes {}-{} were asked for, it sends {}-{}",
+            range.start,
+            range.end - 1,
+            sent.start,
+            sent.end - 1
+        )));
+    }
+    Ok(())
+}
+
+fn same_size(target: Target<'_>, now: u64) -> Result<(), Problem> {
+    if now == target.size {
+        return Ok(());
+    }
+    Err(Problem::Changed(format!("{} bytes were listed, now it has {now}", target.size)))
+}
+
+/// Range and size of `bytes 0-9/100`.
+fn content_range(value: &str) -> Option<(Range<u64>, u64)> {
+    let (range, size) = value.trim().strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = range.trim().split_once('-')?;
+    let range = first.parse().ok()?..last.parse::<u64>().ok()?.checked_add(1)?;
+    let size = size.trim().parse().ok()?;
+    (range.start < range.end && range.end <= size).then_some((range, size))
+}
+
+/// The `ETag` of the answer itself, weak or strong: at the last place the bytes come from.
+fn validator(head: &Head) -> Option<String> {
+    head.last(ETAG.as_str()).map(|etag| bare(etag).to_owned())
+}
+
+fn bare(etag: &str) -> &str {
+    etag.trim().trim_start_matches("W/").trim_matches('"')
+}
+
+/// A commit as people write it; at most so many characters of what a server sends.
+fn short(commit: &str) -> String {
+    let short: String = commit.chars().take(8).collect();
+    format!("`{short}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_ranges() {
+        assert_eq!(content_range("bytes 0-9/100"), Some((0..10, 100)));
+        assert_eq!(content_range("bytes 99-99/100"), Some((99..100, 100)));
+        for wrong in [
+            "",
+            "bytes 0-9/*",
+            "bytes */100",
+            "bytes 9-0/100",
+            "bytes 0-100/100",
+            "bytes 0-18446744073709551615/18446744073709551615",
+            "items 0-9/100",
+            "bytes -9/100",
+            "bytes 0-9",
+        ] {
+            assert_eq!(content_range(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn validators_are_compared_without_their_dress() {
+        assert_eq!(bare("W/\"abc\""), "abc");
+        assert_eq!(bare("\"abc\""), "abc");
+        assert_eq!(short("0123456789"), "`01234567`");
+    }
+}

@@ -1,0 +1,133 @@
+//! The credential for the Hub, and where it is found.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::PathBuf;
+
+use hf_hub::Cache;
+use reqwest::header::HeaderValue;
+
+use super::environment::{Environment, is_true};
+use crate::Error;
+
+/// A token has some 40 characters; what is much longer is not a token file.
+const TOKEN_FILE_BYTES_MAX: u64 = 4096;
+
+/// A credential. Never shown, neither by `Debug` nor in a message.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Token(String);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+impl Token {
+    /// A token as the user gave it; none where there is only white space.
+    pub(crate) fn new(text: &str) -> Result<Option<Self>, Error> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Ok(None);
+        }
+        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            // The text itself is a secret and not shown.
+            return Err(Error::Usage(
+                "the token for the Hub has characters that no token has".into(),
+            ));
+        }
+        Ok(Some(Self(text.into())))
+    }
+
+    /// The value of the header `Authorization`.
+    pub(crate) fn authorization(&self) -> Option<HeaderValue> {
+        let mut value = HeaderValue::try_from(format!("Bearer {}", self.0)).ok()?;
+        value.set_sensitive(true);
+        Some(value)
+    }
+
+    /// The token that the ecosystem's tools would use: `HF_TOKEN`, the file `HF_TOKEN_PATH`, the file
+    /// `token` in the Hub's home; none where `HF_HUB_DISABLE_IMPLICIT_TOKEN` is set.
+    ///
+    /// Source: <https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables>
+    pub(super) fn from_environment(environment: Environment<'_>) -> Result<Option<Self>, Error> {
+        if is_true(environment("HF_HUB_DISABLE_IMPLICIT_TOKEN").as_deref()) {
+            return Ok(None);
+        }
+        for name in ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"] {
+            if let Some(token) = Self::new(&environment(name).unwrap_or_default())? {
+                return Ok(Some(token));
+            }
+        }
+        let path = match environment("HF_TOKEN_PATH") {
+            Some(path) => PathBuf::from(path),
+            None => match super::environment::home(environment) {
+                Some(home) => Cache::new(home.join("hub")).token_path(),
+                None => return Ok(None),
+            },
+        };
+        // A file that is not there or not for us is no token, as for every other tool.
+        let Ok(file) = File::open(path) else {
+            return Ok(None);
+        };
+        let mut text = String::new();
+        match file.take(TOKEN_FILE_BYTES_MAX).read_to_string(&mut text) {
+            Ok(_) => Self::new(&text),
+            Err(_) => Ok(None),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(variables: &[(&str, &str)]) -> Option<Token> {
+        let environment = |name: &str| {
+            let found = variables.iter().find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        Token::from_environment(&environment).unwrap()
+    }
+
+    fn token(text: &str) -> Option<Token> {
+        Some(Token(text.into()))
+    }
+
+    #[test]
+    fn it_is_found_where_the_ecosystem_keeps_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().to_str().unwrap();
+        let elsewhere = dir.path().join("elsewhere");
+        std::fs::write(dir.path().join("token"), "hf_home\n").unwrap();
+        std::fs::write(&elsewhere, " hf_path ").unwrap();
+        let elsewhere = elsewhere.to_str().unwrap();
+
+        let all = [
+            ("HF_TOKEN", "hf_env"),
+            ("HF_TOKEN_PATH", elsewhere),
+            ("HF_HOME", home),
+        ];
+        assert_eq!(found(&all), token("hf_env"));
+        assert_eq!(found(&all[1..]), token("hf_path"));
+        assert_eq!(found(&all[2..]), token("hf_home"));
+        assert_eq!(found(&[("HF_TOKEN", " "), all[2]]), token("hf_home"));
+        assert_eq!(found(&[("HF_HOME", "/nowhere")]), None);
+        assert_eq!(found(&[all[0], ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")]), None);
+
+        let user = dir.path().join(".cache/huggingface");
+        std::fs::create_dir_all(&user).unwrap();
+        std::fs::write(user.join("token"), "hf_user").unwrap();
+        assert_eq!(found(&[("HOME", home)]), token("hf_user"));
+    }
+
+    #[test]
+    fn it_is_never_shown() {
+        let token = Token::new("hf_secret").unwrap().unwrap();
+        assert_eq!(format!("{token:?}"), "Token(…)");
+        assert_eq!(format!("{:?}", token.authorization().unwrap()), "Sensitive");
+        let error = Token::new("hf_sec\nret").unwrap_err();
+        assert!(error.is_usage() && !error.to_string().contains("hf_"));
+    }
+}
