@@ -13,7 +13,10 @@ fn what_is_no_folder() {
     check(["/dev/null"]).complains(2, "error: `/dev/null` is a character device, not a folder");
     let repo = Repo::sound();
     let file = repo.file(CONFIG);
-    check([&file]).complains(2, &format!("error: `{}` is a file, not a folder", file.display()));
+    check([&file]).complains(
+        2,
+        &format!("error: `{}` is a file, not a folder", file.display()),
+    );
     let below = file.join("x");
     check([&below]).complains(2, &format!("error: no such folder: `{}`", below.display()));
 }
@@ -25,11 +28,18 @@ fn places_of_a_later_version() {
         ("hf://org/name@main", "repositories on the Hub"),
         ("s3://bucket/prefix/", "S3 addresses"),
     ] {
-        check([model])
-            .complains(2, &format!("error: {what} are not supported by this version: `{}`", model.trim_start_matches("hf://")));
+        check([model]).complains(
+            2,
+            &format!(
+                "error: {what} are not supported by this version: `{}`",
+                model.trim_start_matches("hf://")
+            ),
+        );
     }
-    check(["https://host/m.tar.gz?X-Amz-Signature=secret"])
-        .complains(2, "error: archives behind a URL are not supported by this version: `https://host/m.tar.gz?…`");
+    check(["https://host/m.tar.gz?X-Amz-Signature=secret"]).complains(
+        2,
+        "error: archives behind a URL are not supported by this version: `https://host/m.tar.gz?…`",
+    );
     check(["ftp://host/x"]).complains(
         2,
         "error: `ftp://` is not an address that models are read from: use `hf://`, `s3://` or `https://`",
@@ -50,20 +60,56 @@ fn an_empty_folder_fails_with_what_is_missing() {
 #[test]
 fn configs_that_the_loader_refuses() {
     let deep = format!("{{\"a\": {}", "[".repeat(100_000));
-    let utf16 = "\u{feff}{}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let utf16 = "\u{feff}{}"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
     let binary: Vec<u8> = (0..=255).cycle().take(4096).collect();
     for (content, says) in [
-        (b"[]".to_vec(), "config.json must hold an object, it holds a list, at config.json:1:1"),
-        (b"\"llama\"".to_vec(), "config.json must hold an object, it holds the string `llama` at config.json:1:1"),
-        (b"null".to_vec(), "config.json must hold an object, it holds `null`, at config.json:1:1"),
-        (Vec::new(), "config.json is not valid JSON: the text ends where a JSON value was expected at config.json:1:1"),
-        (b"{\"model_type\": \"lla".to_vec(), "config.json is not valid JSON: the string does not end, at config.json:1:16"),
-        (binary, "config.json is not valid JSON: not UTF-8 text, at config.json:2:118"),
-        (b"{\"model_type\": \"\xff\xfe\"}".to_vec(), "config.json is not valid JSON: not UTF-8 text, at config.json:1:17"),
-        (utf16, "config.json is not valid JSON: not UTF-8 text, at config.json:1:1"),
-        (deep.into_bytes(), "config.json is not valid JSON: nested deeper than 512 levels at config.json:1:518"),
-        (b"<html>404</html>".to_vec(), "config.json is not valid JSON: a JSON value was expected, at config.json:1:1"),
-        (b"\xef\xbb\xbf{}".to_vec(), "config.json starts with a byte order mark, which Python's JSON reader refuses"),
+        (
+            b"[]".to_vec(),
+            "config.json must hold an object, it holds a list, at config.json:1:1",
+        ),
+        (
+            b"\"llama\"".to_vec(),
+            "config.json must hold an object, it holds the string `llama` at config.json:1:1",
+        ),
+        (
+            b"null".to_vec(),
+            "config.json must hold an object, it holds `null`, at config.json:1:1",
+        ),
+        (
+            Vec::new(),
+            "config.json is not valid JSON: the text ends where a JSON value was expected at config.json:1:1",
+        ),
+        (
+            b"{\"model_type\": \"lla".to_vec(),
+            "config.json is not valid JSON: the string does not end, at config.json:1:16",
+        ),
+        (
+            binary,
+            "config.json is not valid JSON: not UTF-8 text, at config.json:2:118",
+        ),
+        (
+            b"{\"model_type\": \"\xff\xfe\"}".to_vec(),
+            "config.json is not valid JSON: not UTF-8 text, at config.json:1:17",
+        ),
+        (
+            utf16,
+            "config.json is not valid JSON: not UTF-8 text, at config.json:1:1",
+        ),
+        (
+            deep.into_bytes(),
+            "config.json is not valid JSON: nested deeper than 512 levels at config.json:1:518",
+        ),
+        (
+            b"<html>404</html>".to_vec(),
+            "config.json is not valid JSON: a JSON value was expected, at config.json:1:1",
+        ),
+        (
+            b"\xef\xbb\xbf{}".to_vec(),
+            "config.json starts with a byte order mark, which Python's JSON reader refuses",
+        ),
     ] {
         let repo = Repo::sound();
         repo.write(CONFIG, content);
@@ -71,7 +117,11 @@ fn configs_that_the_loader_refuses() {
         let report = report([repo.path()]);
         for target in ["upload", "fine-tune"] {
             let model = &report["models"][0];
-            assert_eq!(rules_of(model, target, "fail"), ["config-invalid"], "one message, not one for each rule");
+            assert_eq!(
+                rules_of(model, target, "fail"),
+                ["config-invalid"],
+                "one message, not one for each rule"
+            );
             assert_eq!(model["verdicts"][target], "fail");
         }
     }
@@ -85,9 +135,15 @@ fn a_config_that_could_not_be_read_decides_nothing() {
         .says(3, "`config.json` is a git-lfs pointer: this checkout did not fetch the file (`git lfs pull` does)");
 
     repo.sparse(CONFIG, b"{", 300 << 20);
-    check([repo.path()]).says(3, "it has 314572800 bytes, more than the 16777216 that are read");
+    check([repo.path()]).says(
+        3,
+        "it has 314572800 bytes, more than the 16777216 that are read",
+    );
     let report = report([repo.path()]);
-    assert!(report["models"][0]["cost"]["bytes"].as_u64().unwrap() < 100_000, "not read");
+    assert!(
+        report["models"][0]["cost"]["bytes"].as_u64().unwrap() < 100_000,
+        "not read"
+    );
 }
 
 #[test]
@@ -96,7 +152,12 @@ fn a_tokenizer_config_that_is_no_object_fails_nothing_else() {
     repo.write("tokenizer_config.json", "[1, 2]");
     let report = report([repo.path()]);
     let model = &report["models"][0];
-    assert_eq!(rules_of(model, "upload", "fail"), ["tokenizer-missing"], "{}", report["message"]);
+    assert_eq!(
+        rules_of(model, "upload", "fail"),
+        ["tokenizer-missing"],
+        "{}",
+        report["message"]
+    );
 }
 
 #[test]
@@ -104,19 +165,52 @@ fn keys_that_stand_twice_are_told() {
     let repo = Repo::sound();
     let config = std::fs::read_to_string(repo.file(CONFIG)).unwrap();
     repo.write(CONFIG, config.replacen('{', "{\"model_type\": \"t5\",", 1));
-    check([repo.path()]).says(0, "`model_type` stands twice; the loader takes this later one");
+    check([repo.path()]).says(
+        0,
+        "`model_type` stands twice; the loader takes this later one",
+    );
 }
 
 /// Values that break a load are named with their place; what they break is not told a second time.
 #[test]
 fn values_that_no_model_has() {
     for (key, value, code, says) in [
-        ("num_hidden_layers", json!("two"), 1, "`num_hidden_layers` must be a number, it is the string `two`"),
-        ("model_type", json!(7), 1, "`model_type` must name a model type, it is `7`"),
-        ("model_type", json!("llamma"), 1, "no transformers release knows model type `llamma`; `llama` is meant?"),
-        ("quantization_config", json!([]), 1, "`quantization_config` names no `quant_method`"),
-        ("torch_dtype", json!("bfloat17"), 1, "`torch_dtype` is `bfloat17`, which a model cannot be built in"),
-        ("num_key_value_heads", json!(3), 1, "tensor `model.layers.0.self_attn.k_proj.weight` has shape [32, 64], config.json asks for [48, 64]"),
+        (
+            "num_hidden_layers",
+            json!("two"),
+            1,
+            "`num_hidden_layers` must be a number, it is the string `two`",
+        ),
+        (
+            "model_type",
+            json!(7),
+            1,
+            "`model_type` must name a model type, it is `7`",
+        ),
+        (
+            "model_type",
+            json!("llamma"),
+            1,
+            "no transformers release knows model type `llamma`; `llama` is meant?",
+        ),
+        (
+            "quantization_config",
+            json!([]),
+            1,
+            "`quantization_config` names no `quant_method`",
+        ),
+        (
+            "torch_dtype",
+            json!("bfloat17"),
+            1,
+            "`torch_dtype` is `bfloat17`, which a model cannot be built in",
+        ),
+        (
+            "num_key_value_heads",
+            json!(3),
+            1,
+            "tensor `model.layers.0.self_attn.k_proj.weight` has shape [32, 64], config.json asks for [48, 64]",
+        ),
         ("architectures", json!([1, null]), 0, "PASS fine-tune"),
     ] {
         let repo = Repo::sound();
@@ -162,13 +256,19 @@ mod unix {
         check([repo.path()]).says(0, "(folder)");
         repo.pipe("pipe");
         let pipe = repo.file("pipe");
-        check([&pipe]).complains(2, &format!("error: `{}` is a named pipe, not a folder", pipe.display()));
+        check([&pipe]).complains(
+            2,
+            &format!("error: `{}` is a named pipe, not a folder", pipe.display()),
+        );
     }
 
     #[test]
     fn links_that_lead_nowhere_or_in_circles() {
         for (to, says) in [
-            ("nowhere", "the symbolic link leads to `nowhere`, which is not there"),
+            (
+                "nowhere",
+                "the symbolic link leads to `nowhere`, which is not there",
+            ),
             (CONFIG, "too many levels of symbolic links"),
             ("other", "too many levels of symbolic links"),
         ] {
@@ -201,7 +301,10 @@ mod unix {
     fn what_may_not_be_read_decides_nothing() {
         let repo = Repo::sharded();
         for path in [CONFIG, INDEX, crate::repo::SHARDS[1]] {
-            let closed = |mode| std::fs::set_permissions(repo.file(path), std::fs::Permissions::from_mode(mode)).unwrap();
+            let closed = |mode| {
+                std::fs::set_permissions(repo.file(path), std::fs::Permissions::from_mode(mode))
+                    .unwrap()
+            };
             closed(0o000);
             if std::fs::File::open(repo.file(path)).is_ok() {
                 println!("skipped: root may read everything");

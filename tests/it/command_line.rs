@@ -18,9 +18,16 @@ fn policy_file(text: &str) -> (Repo, String) {
 fn the_result_goes_to_standard_output_and_nothing_else_does() {
     let repo = Repo::sound();
     for format in ["table", "json"] {
-        let answer = Program::new().arg("check").arg(repo.path()).args(["--format", format]).run();
+        let answer = Program::new()
+            .arg("check")
+            .arg(repo.path())
+            .args(["--format", format])
+            .run();
         assert_eq!(answer.stderr, "", "{format}");
-        assert!(answer.stdout.ends_with('\n') && !answer.stdout.contains('\x1b'), "{format}");
+        assert!(
+            answer.stdout.ends_with('\n') && !answer.stdout.contains('\x1b'),
+            "{format}"
+        );
     }
 }
 
@@ -40,15 +47,27 @@ fn a_report_to_a_file_is_the_one_on_standard_output() {
     let repo = Repo::sound();
     let out = repo.file("report");
     let run = |args: &[&str]| {
-        let answer = Program::new().arg("check").arg(repo.path()).args(args).arg("--output").arg(&out).run();
-        assert_eq!((answer.code, answer.stdout.as_str(), answer.stderr.as_str()), (0, "", ""));
+        let answer = Program::new()
+            .arg("check")
+            .arg(repo.path())
+            .args(args)
+            .arg("--output")
+            .arg(&out)
+            .run();
+        assert_eq!(
+            (answer.code, answer.stdout.as_str(), answer.stderr.as_str()),
+            (0, "", "")
+        );
         fs::read_to_string(&out).unwrap()
     };
     fs::write(&out, "an older and longer report ".repeat(10_000)).unwrap();
     let written: Value = serde_json::from_str(&run(&["--format", "json"])).unwrap();
     assert_eq!(without_times(written), without_times(report([repo.path()])));
     assert_eq!(run(&[]), check([repo.path()]).stdout);
-    let left: Vec<_> = fs::read_dir(repo.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let left: Vec<_> = fs::read_dir(repo.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
     assert_eq!(left.len(), 5, "no other file stays: {left:?}");
 }
 
@@ -56,8 +75,19 @@ fn a_report_to_a_file_is_the_one_on_standard_output() {
 fn a_report_that_cannot_be_written_is_no_pass() {
     let repo = Repo::sound();
     let out = repo.file("no/such/folder.json");
-    let answer = Program::new().arg("check").arg(repo.path()).arg("--output").arg(&out).run();
-    answer.complains(3, &format!("error: cannot write `{}`: No such file or directory (os error 2)", out.display()));
+    let answer = Program::new()
+        .arg("check")
+        .arg(repo.path())
+        .arg("--output")
+        .arg(&out)
+        .run();
+    answer.complains(
+        3,
+        &format!(
+            "error: cannot write `{}`: No such file or directory (os error 2)",
+            out.display()
+        ),
+    );
 }
 
 #[test]
@@ -67,7 +97,12 @@ fn an_existing_folder_wins_over_the_hub_with_a_note() {
     let (org, name) = ("some-org", "some-model");
     fs::create_dir(parent.file(org)).unwrap();
     fs::rename(repo.path(), parent.file(org).join(name)).unwrap();
-    let run = |model: &str| Program::new().inside(parent.path()).args(["check", model]).run();
+    let run = |model: &str| {
+        Program::new()
+            .inside(parent.path())
+            .args(["check", model])
+            .run()
+    };
 
     let answer = run("some-org/some-model");
     assert_eq!(answer.code, 0);
@@ -86,22 +121,41 @@ fn an_existing_folder_wins_over_the_hub_with_a_note() {
 #[test]
 fn a_list_on_standard_input() {
     let (one, two) = (Repo::sound(), Repo::sharded());
-    let list = format!("# models\n{}\n\n   {}  \r\n", one.path().display(), two.path().display());
-    let answer = Program::new().args(["check", "-", "--format", "json"]).stdin(&list).run();
+    let list = format!(
+        "# models\n{}\n\n   {}  \r\n",
+        one.path().display(),
+        two.path().display()
+    );
+    let answer = Program::new()
+        .args(["check", "-", "--format", "json"])
+        .stdin(&list)
+        .run();
     let report = answer.json();
     assert_eq!(answer.code, 0, "{}", report["message"]);
     assert_eq!(report["models"].as_array().unwrap().len(), 2);
-    assert_eq!(report["models"][1]["model"]["input"], two.path().to_str().unwrap());
+    assert_eq!(
+        report["models"][1]["model"]["input"],
+        two.path().to_str().unwrap()
+    );
 
     // Together with models of the command line, in that order.
-    let both = Program::new().args(["check", "--format", "json", "-"]).arg(two.path()).stdin(&list).run().json();
+    let both = Program::new()
+        .args(["check", "--format", "json", "-"])
+        .arg(two.path())
+        .stdin(&list)
+        .run()
+        .json();
     assert_eq!(both["models"].as_array().unwrap().len(), 3);
 }
 
 #[test]
 fn a_list_does_not_depend_on_this_disk() {
     let list = |text: &str| {
-        Program::new().inside(Repo::sound().path()).args(["check", "-"]).stdin(text).run()
+        Program::new()
+            .inside(Repo::sound().path())
+            .args(["check", "-"])
+            .stdin(text)
+            .run()
     };
     list("").complains(2, "error: the list on standard input names no model");
     list("# nothing\n\n").complains(2, "error: the list on standard input names no model");
@@ -112,8 +166,15 @@ fn a_list_does_not_depend_on_this_disk() {
     );
     let parent = Repo::empty();
     fs::create_dir_all(parent.file("org/name")).unwrap();
-    let answer = Program::new().inside(parent.path()).args(["check", "-"]).stdin("org/name\n").run();
-    assert!(!answer.stdout.contains("(folder)"), "`org/name` means the Hub: {answer:#?}");
+    let answer = Program::new()
+        .inside(parent.path())
+        .args(["check", "-"])
+        .stdin("org/name\n")
+        .run();
+    assert!(
+        !answer.stdout.contains("(folder)"),
+        "`org/name` means the Hub: {answer:#?}"
+    );
 }
 
 #[test]
@@ -123,45 +184,105 @@ fn wrong_usage_is_2_and_says_what_was_meant() {
     for (args, says) in [
         (&["check"][..], "required arguments were not provided"),
         (&[], "Usage: byom-preflight <COMMAND>"),
-        (&["chekc", path], "some similar subcommands exist: 'schema', 'check'"),
-        (&["check", path, "--fromat", "json"], "a similar argument exists: '--format'"),
-        (&["check", path, "--target", "fine-tun"], "a similar value exists: 'fine-tune'"),
-        (&["check", path, "--target", "serve"], "[possible values: upload, fine-tune]"),
-        (&["check", path, "--format", "yaml"], "[possible values: table, json"),
-        (&["check", path, "--fail-on", "note"], "[possible values: error, warning]"),
-        (&["check", path, "--context", "0"], "invalid value '0' for '--context <N>'"),
-        (&["check", path, "--context", "-1"], "--context"),
-        (&["check", path, "--context", "99999999999999999999"], "invalid value"),
-        (&["check", path, "--sequences", "0"], "invalid value '0' for '--sequences <N>'"),
-        (&["check", path, "--gpu-count", "0"], "invalid value '0' for '--gpu-count <N>'"),
-        (&["explain", "shard-mising"], "error: no rule is called `shard-mising`; did you mean `shard-missing`?"),
-        (&["explain", "zzz"], "error: no rule is called `zzz`; `byom-preflight rules` lists them"),
+        (
+            &["chekc", path],
+            "some similar subcommands exist: 'schema', 'check'",
+        ),
+        (
+            &["check", path, "--fromat", "json"],
+            "a similar argument exists: '--format'",
+        ),
+        (
+            &["check", path, "--target", "fine-tun"],
+            "a similar value exists: 'fine-tune'",
+        ),
+        (
+            &["check", path, "--target", "serve"],
+            "[possible values: upload, fine-tune]",
+        ),
+        (
+            &["check", path, "--format", "yaml"],
+            "[possible values: table, json",
+        ),
+        (
+            &["check", path, "--fail-on", "note"],
+            "[possible values: error, warning]",
+        ),
+        (
+            &["check", path, "--context", "0"],
+            "invalid value '0' for '--context <N>'",
+        ),
+        (
+            &["check", path, "--context=-1"],
+            "invalid value '-1' for '--context <N>'",
+        ),
+        (
+            &["check", path, "--context", "99999999999999999999"],
+            "invalid value",
+        ),
+        (
+            &["check", path, "--sequences", "0"],
+            "invalid value '0' for '--sequences <N>'",
+        ),
+        (
+            &["check", path, "--gpu-count", "0"],
+            "invalid value '0' for '--gpu-count <N>'",
+        ),
+        (
+            &["explain", "shard-mising"],
+            "error: no rule is called `shard-mising`; did you mean `shard-missing`?",
+        ),
+        (
+            &["explain", "zzz"],
+            "error: no rule is called `zzz`; `byom-preflight rules` lists them",
+        ),
         (
             &["check", path, "--policy", "together-2025-12"],
             "did you mean `together-2025-11`?",
         ),
         (
-            &["check", path, "--base-model", "togethercomputer/llama-2-7b-chatt"],
+            &[
+                "check",
+                path,
+                "--base-model",
+                "togethercomputer/llama-2-7b-chatt",
+            ],
             "error: no base model is called `togethercomputer/llama-2-7b-chatt`; did you mean `togethercomputer/llama-2-7b-chat`?",
         ),
         (
             &["check", path, "--base-model", "zzz"],
             "error: no base model is called `zzz`; `byom-preflight base-models` lists them",
         ),
-        (&["check", path, "--policy", "./no.toml"], "error: cannot read the policy `./no.toml`: No such file"),
-        (&["check", path, "--policy", "/dev/zero"], "error: cannot read the policy `/dev/zero`: not a regular file"),
+        (
+            &["check", path, "--policy", "./no.toml"],
+            "error: cannot read the policy `./no.toml`: No such file",
+        ),
+        (
+            &["check", path, "--policy", "/dev/zero"],
+            "error: cannot read the policy `/dev/zero`: not a regular file",
+        ),
         (
             &["check", path, "--gpu", "h1000"],
             "error: no node of policy `together-2025-11` has a GPU called `h1000`; there are a100, h100, h200",
         ),
-        (&["check", path, "--gpu", "h100", "--gpu-count", "3"], "error: no node of policy `together-2025-11` has 3 GPUs `h100`"),
-        (&["check", path, "--gpu-count", "7"], "error: no node of policy `together-2025-11` has 7 GPUs"),
+        (
+            &["check", path, "--gpu", "h100", "--gpu-count", "3"],
+            "error: no node of policy `together-2025-11` has 3 GPUs `h100`",
+        ),
+        (
+            &["check", path, "--gpu-count", "7"],
+            "error: no node of policy `together-2025-11` has 7 GPUs",
+        ),
         (&["completions", "csh"], "possible values"),
     ] {
         let answer = Program::new().args(args).run();
         assert_eq!(answer.code, 2, "{args:?}: {answer:#?}");
         assert_eq!(answer.stdout, "", "{args:?}");
-        assert!(answer.stderr.contains(says), "{args:?}: no `{says}` in {}", answer.stderr);
+        assert!(
+            answer.stderr.contains(says),
+            "{args:?}: no `{says}` in {}",
+            answer.stderr
+        );
     }
 }
 
@@ -170,18 +291,42 @@ fn a_policy_file_with_a_mistake_names_the_line_and_the_word() {
     let repo = Repo::sound();
     let start = "id = \"ours\"\nas_of = \"2026-01-15\"\nextends = \"together-2025-11\"\n";
     for (text, says) in [
-        (format!("{start}[rules.shard-mising]\nupload = \"off\"\n"), "unknown rule `shard-mising`; did you mean `shard-missing`?"),
-        (format!("{start}[rules.shard-missing]\nupload = \"eror\"\n"), "error"),
+        (
+            format!("{start}[rules.shard-mising]\nupload = \"off\"\n"),
+            "unknown rule `shard-mising`; did you mean `shard-missing`?",
+        ),
+        (
+            format!("{start}[rules.shard-missing]\nupload = \"eror\"\n"),
+            "error",
+        ),
         (format!("{start}[platfrom]\n"), "platform"),
-        (format!("{start}[rules.tokenizer-missing]\nuplaod = \"off\"\n"), "upload"),
-        ("id = \"together-2025-11\"\nas_of = \"2026\"\nextends = \"together-2025-11\"\n".into(), "together-2025-11"),
+        (
+            format!("{start}[rules.tokenizer-missing]\nuplaod = \"off\"\n"),
+            "upload",
+        ),
+        (
+            "id = \"together-2025-11\"\nas_of = \"2026\"\nextends = \"together-2025-11\"\n".into(),
+            "together-2025-11",
+        ),
         (start.replace("-11\"", "-12\""), "together-2025-11"),
         ("id = ".into(), "line 1"),
     ] {
         let (_keep, path) = policy_file(&text);
-        let answer = Program::new().arg("check").arg(repo.path()).args(["--policy", &path]).run();
-        assert_eq!((answer.code, answer.stdout.as_str()), (2, ""), "{answer:#?}");
-        assert!(answer.stderr.contains(says) && answer.stderr.contains("ours.toml"), "{says}: {}", answer.stderr);
+        let answer = Program::new()
+            .arg("check")
+            .arg(repo.path())
+            .args(["--policy", &path])
+            .run();
+        assert_eq!(
+            (answer.code, answer.stdout.as_str()),
+            (2, ""),
+            "{answer:#?}"
+        );
+        assert!(
+            answer.stderr.contains(says) && answer.stderr.contains("ours.toml"),
+            "{says}: {}",
+            answer.stderr
+        );
     }
 }
 
@@ -191,30 +336,66 @@ fn the_policy_that_was_chosen_is_the_one_that_judges() {
     let (_keep, path) = policy_file(
         "id = \"ours\"\nas_of = \"2026-01-15\"\nextends = \"together-2025-11\"\n[platform]\nparameters_max = { value = 1000, source = \"a test\", as_of = \"2026\" }\n",
     );
-    let answer = Program::new().args(["check", "--format", "json", "--policy", &path]).arg(repo.path()).run();
+    let answer = Program::new()
+        .args(["check", "--format", "json", "--policy", &path])
+        .arg(repo.path())
+        .run();
     let report = answer.json();
     assert_eq!(answer.code, 1);
-    assert_eq!(report["policy"], json!({"id": "ours", "as_of": "2026-01-15"}));
-    assert_eq!(report["models"][0]["verdicts"], json!({"upload": "pass", "fine-tune": "fail"}));
-    let others: Vec<_> = report["models"][0]["other_policies"].as_array().unwrap().iter().map(|it| &it["id"]).collect();
+    assert_eq!(
+        report["policy"],
+        json!({"id": "ours", "as_of": "2026-01-15"})
+    );
+    assert_eq!(
+        report["models"][0]["verdicts"],
+        json!({"upload": "pass", "fine-tune": "fail"})
+    );
+    let others: Vec<_> = report["models"][0]["other_policies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| &it["id"])
+        .collect();
     assert_eq!(others, ["together-2025-11", "together-2026-07"]);
-    assert_eq!(crate::program::report([repo.path()])["policy"]["id"], "together-2025-11", "the default");
+    assert_eq!(
+        crate::program::report([repo.path()])["policy"]["id"],
+        "together-2025-11",
+        "the default"
+    );
 }
 
 #[test]
 fn gpu_context_and_sequences_change_the_estimate() {
     let repo = Repo::sound();
     let fit = |args: &[&str]| {
-        Program::new().arg("check").arg(repo.path()).args(["--format", "json"]).args(args).run().json()["models"][0]["fit"].clone()
+        Program::new()
+            .arg("check")
+            .arg(repo.path())
+            .args(["--format", "json"])
+            .args(args)
+            .run()
+            .json()["models"][0]["fit"]
+            .clone()
     };
     let plain = fit(&[]);
-    assert_eq!((&plain["context"], &plain["sequences"]), (&json!(4096), &json!(1)));
+    assert_eq!(
+        (&plain["context"], &plain["sequences"]),
+        (&json!(4096), &json!(1))
+    );
     let longer = fit(&["--context", "8192", "--sequences", "3"]);
-    assert_eq!((&longer["context"], &longer["sequences"]), (&json!(8192), &json!(3)));
+    assert_eq!(
+        (&longer["context"], &longer["sequences"]),
+        (&json!(8192), &json!(3))
+    );
     let cache = |fit: &Value| fit["options"][0]["cache_bytes_per_gpu"].as_u64().unwrap();
     assert!(cache(&longer) > cache(&plain));
     let only = fit(&["--gpu", "h100", "--gpu-count", "1"]);
-    let options: Vec<_> = only["options"].as_array().unwrap().iter().map(|it| it["hardware"].as_str().unwrap()).collect();
+    let options: Vec<_> = only["options"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["hardware"].as_str().unwrap())
+        .collect();
     assert_eq!(options, ["1x_nvidia_h100_80gb_sxm"]);
 }
 
@@ -227,16 +408,29 @@ fn a_reader_that_has_left_is_no_error() {
         for format in ["table", "json"] {
             let (reader, writer) = std::io::pipe().unwrap();
             drop(reader);
-            let answer =
-                Program::new().arg("check").arg(repo.path()).args(["--format", format]).stdout(writer).run();
+            let answer = Program::new()
+                .arg("check")
+                .arg(repo.path())
+                .args(["--format", format])
+                .stdout(writer)
+                .run();
             assert_eq!((answer.code, answer.stderr.as_str()), (code, ""));
         }
     }
-    for command in [&["rules"][..], &["schema"], &["base-models"], &["completions", "bash"], &["--help"]] {
+    for command in [
+        &["rules"][..],
+        &["schema"],
+        &["base-models"],
+        &["completions", "bash"],
+        &["--help"],
+    ] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let answer = Program::new().args(command).stdout(writer).run();
-        assert!(!answer.stderr.contains("panicked"), "{command:?}: {answer:#?}");
+        assert!(
+            !answer.stderr.contains("panicked"),
+            "{command:?}: {answer:#?}"
+        );
     }
 }
 
@@ -244,7 +438,14 @@ fn a_reader_that_has_left_is_no_error() {
 #[test]
 fn a_full_disk_is_an_error() {
     let full = fs::File::options().write(true).open("/dev/full").unwrap();
-    let answer = Program::new().arg("check").arg(Repo::sound().path()).stdout(full).run();
+    let answer = Program::new()
+        .arg("check")
+        .arg(Repo::sound().path())
+        .stdout(full)
+        .run();
     assert_eq!(answer.code, 3);
-    assert_eq!(answer.stderr, "error: cannot write the result: No space left on device (os error 28)\n");
+    assert_eq!(
+        answer.stderr,
+        "error: cannot write the result: No space left on device (os error 28)\n"
+    );
 }

@@ -16,13 +16,25 @@ fn a_hundred_thousand_tensors() {
     for number in 0..100_000_u32 {
         let (start, end) = (number * 2, number * 2 + 2);
         let comma = if number == 0 { "" } else { "," };
-        let experts = format!("model.layers.{}.mlp.experts.{}.w.weight", number / 1000, number % 1000);
-        write!(header, r#"{comma}"{experts}":{{"dtype":"BF16","shape":[1],"data_offsets":[{start},{end}]}}"#).unwrap();
+        let experts = format!(
+            "model.layers.{}.mlp.experts.{}.w.weight",
+            number / 1000,
+            number % 1000
+        );
+        write!(
+            header,
+            r#"{comma}"{experts}":{{"dtype":"BF16","shape":[1],"data_offsets":[{start},{end}]}}"#
+        )
+        .unwrap();
     }
     header.push('}');
     repo.raw_weights(WEIGHTS, &header, 200_000);
     let started = Instant::now();
-    let report = Program::new().args(["check", "--format", "json"]).arg(repo.path()).run().json();
+    let report = Program::new()
+        .args(["check", "--format", "json"])
+        .arg(repo.path())
+        .run()
+        .json();
     assert_eq!(report["models"][0]["facts"]["weights"]["tensors"], 100_000);
     assert!(started.elapsed() < PATIENCE, "{:?}", started.elapsed());
 }
@@ -37,16 +49,30 @@ fn an_index_of_50_megabytes() {
     index.push_str(sound.trim_end().strip_suffix("}}").unwrap());
     let mut number = 0;
     while index.len() < 50 << 20 {
-        write!(index, ",\"model.layers.{}.mlp.experts.{number}.down_proj.weight\":\"{}\"", number / 100, SHARDS[0]).unwrap();
+        write!(
+            index,
+            ",\"model.layers.{}.mlp.experts.{number}.down_proj.weight\":\"{}\"",
+            number / 100,
+            SHARDS[0]
+        )
+        .unwrap();
         number += 1;
     }
     index.push_str("}}");
     repo.write(INDEX, &index);
     let started = Instant::now();
-    let answer = Program::limit_memory(600).args(["check", "--format", "json"]).arg(repo.path()).run();
+    let answer = Program::limit_memory(600)
+        .args(["check", "--format", "json"])
+        .arg(repo.path())
+        .run();
     let model = answer.json()["models"][0].clone();
     assert_eq!(answer.code, 1, "{model:#}");
-    let row = model["rules"].as_array().unwrap().iter().find(|row| row["id"] == "index-mismatch").unwrap();
+    let row = model["rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["id"] == "index-mismatch")
+        .unwrap();
     assert_eq!(row["outcome"], "fail");
     let findings = row["findings"].as_array().unwrap();
     assert!((1..=20).contains(&findings.len()), "findings are capped");
@@ -58,12 +84,20 @@ fn an_index_of_50_megabytes() {
 fn a_terabyte_of_holes_costs_a_few_kilobytes() {
     let repo = Repo::sharded();
     let mut tensors = crate::repo::tensors();
-    tensors.push(crate::repo::Tensor::new("huge", "BF16", &[1 << 20, 1 << 19]));
+    tensors.push(crate::repo::Tensor::new(
+        "huge",
+        "BF16",
+        &[1 << 20, 1 << 19],
+    ));
     repo.remove(INDEX);
     repo.weights(WEIGHTS, &tensors);
     assert!(repo.size(WEIGHTS) > 1 << 40);
     let started = Instant::now();
-    let report = Program::new().args(["check", "--format", "json"]).arg(repo.path()).run().json();
+    let report = Program::new()
+        .args(["check", "--format", "json"])
+        .arg(repo.path())
+        .run()
+        .json();
     let cost = &report["models"][0]["cost"];
     assert!(cost["bytes"].as_u64().unwrap() < 100_000, "{cost}");
     assert!(started.elapsed() < PATIENCE, "{:?}", started.elapsed());
@@ -77,7 +111,10 @@ fn what_is_too_large_is_not_read() {
     repo.sparse("config.json", b"{", 300 << 20);
     repo.sparse(WEIGHTS, &u64::to_le_bytes(1 << 63), 1 << 40);
     repo.sparse("tokenizer.json", b"{", 300 << 20);
-    let answer = Program::limit_memory(64).arg("check").arg(repo.path()).run();
+    let answer = Program::limit_memory(64)
+        .arg("check")
+        .arg(repo.path())
+        .run();
     assert_eq!(answer.code, 1, "{answer:#?}");
 }
 

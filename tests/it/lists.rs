@@ -1,0 +1,167 @@
+//! The commands that show what the program knows.
+
+use serde_json::Value;
+
+use crate::program::{Answer, Program};
+use crate::repo::Repo;
+
+fn run(args: &[&str]) -> Answer {
+    let answer = Program::new().args(args).run();
+    assert_eq!((answer.code, answer.stderr.as_str()), (0, ""), "{args:?}");
+    assert!(answer.stdout.ends_with('\n'), "{args:?}");
+    answer
+}
+
+/// First words of the lines of a list, without its heads and its foot.
+fn first_words(list: &str) -> Vec<&str> {
+    let rows = list.lines().skip(1).take_while(|line| !line.is_empty());
+    rows.filter(|line| !line.starts_with([' ', '-']))
+        .filter_map(|line| line.split_whitespace().next())
+        .collect()
+}
+
+fn rule_ids() -> Vec<String> {
+    let list = run(&["rules"]).stdout;
+    first_words(&list).into_iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn every_rule_of_the_list_is_explained() {
+    let ids = rule_ids();
+    assert!(ids.len() >= 20, "{ids:?}");
+    for id in &ids {
+        let page = run(&["explain", id]).stdout;
+        assert!(page.contains(id.as_str()), "{id}: {page}");
+        for heading in ["What it checks", "Why it matters", "How to fix it"] {
+            assert!(page.contains(heading), "{id} lacks `{heading}`:\n{page}");
+        }
+        // Examples are shown as they are, and an address has no place to break it.
+        let prose = page
+            .lines()
+            .filter(|line| !line.starts_with("    ") && !line.contains("://"));
+        let wide: Vec<&str> = prose.filter(|line| line.chars().count() > 80).collect();
+        assert_eq!(wide, [""; 0], "{id}");
+    }
+}
+
+#[test]
+fn every_rule_of_a_report_is_in_the_list() {
+    let ids = rule_ids();
+    let report = crate::program::report([Repo::empty().path()]);
+    for row in report["models"][0]["rules"].as_array().unwrap() {
+        let id = row["id"].as_str().unwrap();
+        assert!(ids.iter().any(|known| known == id), "{id}");
+    }
+}
+
+#[test]
+fn levels_are_those_of_the_policy() {
+    let level = |policy: &str| {
+        let list = run(&["rules", "--policy", policy]).stdout;
+        let row = list
+            .lines()
+            .find(|line| line.starts_with("weights-not-safetensors"))
+            .unwrap()
+            .to_owned();
+        assert!(list.contains(&format!("Levels of policy {policy}")));
+        row.split_whitespace()
+            .skip(1)
+            .take(2)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(level("together-2025-11"), ["warning", "error"]);
+    assert_eq!(level("together-2026-07"), ["error", "error"]);
+}
+
+#[test]
+fn base_models_are_listed_and_ranked() {
+    let list = run(&["base-models"]).stdout;
+    assert!(list.contains("togethercomputer/llama-2-7b-chat"), "{list}");
+    let newer = run(&["base-models", "--policy", "together-2026-07"]).stdout;
+    assert_ne!(list, newer);
+
+    let repo = Repo::sound();
+    let ranking = run(&["base-models", repo.path().to_str().unwrap()]).stdout;
+    let compatible = |line: &&str| line.split_whitespace().nth(1) == Some("yes");
+    let rows: Vec<_> = ranking.lines().filter(|line| line.contains('/')).collect();
+    assert!(rows.len() > 20, "{ranking}");
+    assert!(
+        rows.first().is_some_and(compatible),
+        "the best first: {ranking}"
+    );
+    assert!(
+        !rows.last().is_some_and(compatible),
+        "the worst last: {ranking}"
+    );
+
+    let nothing = Repo::empty();
+    let answer = Program::new().arg("base-models").arg(nothing.path()).run();
+    let input = nothing.path().display();
+    answer.complains(
+        3,
+        &format!("error: `{input}` cannot be compared: its config.json could not be read"),
+    );
+    Program::new()
+        .args(["base-models", "./nowhere"])
+        .run()
+        .complains(2, "error: no such folder: `./nowhere`");
+}
+
+#[test]
+fn hardware_of_each_policy() {
+    let old = run(&["hardware"]).stdout;
+    assert!(old.contains("1x_nvidia_h100_80gb_sxm"), "{old}");
+    let new = run(&["hardware", "--policy", "together-2026-07"]).stdout;
+    assert!(first_words(&new).len() > 3, "{new}");
+    for line in old.lines().chain(new.lines()) {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
+}
+
+#[test]
+fn the_schema_is_one() {
+    let schema = run(&["schema"]).json();
+    assert_eq!(schema["properties"]["schema_version"]["const"], 1);
+    jsonschema::validator_for(&schema).expect("a schema");
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    assert!(!validator.is_valid(&Value::Null), "it can refuse");
+    let good = crate::program::report([Repo::sound().path()]);
+    assert!(validator.is_valid(&good));
+}
+
+#[test]
+fn completions_for_each_shell() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = run(&["completions", shell]).stdout;
+        for word in ["byom-preflight", "base-models", "fail-on", "exit-zero"] {
+            assert!(script.contains(word), "{shell} does not complete `{word}`");
+        }
+    }
+}
+
+#[test]
+fn version_and_help() {
+    assert_eq!(
+        run(&["--version"]).stdout,
+        format!("byom-preflight {}\n", env!("CARGO_PKG_VERSION"))
+    );
+    let help = run(&["--help"]).stdout;
+    assert!(
+        help.contains("Exit codes: 0 pass, 1 fail, 2 wrong usage, 3 undecided"),
+        "{help}"
+    );
+    for command in [
+        "check",
+        "explain",
+        "rules",
+        "base-models",
+        "hardware",
+        "schema",
+        "completions",
+        "record",
+    ] {
+        let help = run(&[command, "--help"]).stdout;
+        assert!(help.contains("Usage: byom-preflight"), "{command}");
+    }
+}

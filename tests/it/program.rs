@@ -43,17 +43,25 @@ impl Program {
     pub(crate) fn limit_memory(mib: u64) -> Self {
         let mut shell = Command::new("/bin/sh");
         let kib = (mib + OVERHEAD_MIB) * 1024;
-        shell.arg("-c").arg(format!("ulimit -v {kib} && exec \"$0\" \"$@\""));
+        shell
+            .arg("-c")
+            .arg(format!("ulimit -v {kib} && exec \"$0\" \"$@\""));
         shell.arg(env!("CARGO_BIN_EXE_byom-preflight"));
         let mut program = Self::of(shell);
         // Each thread reserves address space that it never uses; few threads, and one heap for all.
-        program.command.env("RAYON_NUM_THREADS", "2").env("MALLOC_ARENA_MAX", "1");
+        program
+            .command
+            .env("RAYON_NUM_THREADS", "2")
+            .env("MALLOC_ARENA_MAX", "1");
         program
     }
 
     fn of(mut command: Command) -> Self {
         command.env_clear().current_dir(env!("CARGO_TARGET_TMPDIR"));
-        command.stdout(Stdio::piped()).stderr(Stdio::piped()).stdin(Stdio::piped());
+        command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .stdin(Stdio::piped());
         Self {
             command,
             stdin: Vec::new(),
@@ -100,7 +108,9 @@ impl Program {
         let stdout = child.stdout.take().map(read_aside);
         let stderr = child.stderr.take().map(read_aside);
         let code = wait(&mut child);
-        let text = |reader: Option<thread::JoinHandle<String>>| reader.map_or_else(String::new, |it| it.join().unwrap());
+        let text = |reader: Option<thread::JoinHandle<String>>| {
+            reader.map_or_else(String::new, |it| it.join().unwrap())
+        };
         Answer {
             code,
             stdout: text(stdout),
@@ -116,7 +126,12 @@ pub(crate) fn check(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Answer
 
 /// The JSON report of `check` with these arguments.
 pub(crate) fn report(args: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Value {
-    check(args.into_iter().map(|arg| arg.as_ref().to_owned()).chain(["--format".into(), "json".into()])).json()
+    check(
+        args.into_iter()
+            .map(|arg| arg.as_ref().to_owned())
+            .chain(["--format".into(), "json".into()]),
+    )
+    .json()
 }
 
 impl Answer {
@@ -129,14 +144,22 @@ impl Answer {
     #[track_caller]
     pub(crate) fn says(&self, code: i32, words: &str) {
         assert_eq!(self.code, code, "{self:#?}");
-        assert!(one_line(&self.stdout).contains(words), "no `{words}` in\n{}", self.stdout);
+        assert!(
+            one_line(&self.stdout).contains(words),
+            "no `{words}` in\n{}",
+            self.stdout
+        );
         assert_quiet(&self.stderr);
     }
 
     /// Fails unless this is the exit code, standard error is this one line, and there is no result.
     #[track_caller]
     pub(crate) fn complains(&self, code: i32, line: &str) {
-        assert_eq!((self.code, self.stderr.as_str()), (code, format!("{line}\n").as_str()), "{self:#?}");
+        assert_eq!(
+            (self.code, self.stderr.as_str()),
+            (code, format!("{line}\n").as_str()),
+            "{self:#?}"
+        );
         assert_eq!(self.stdout, "", "no result");
     }
 }
@@ -164,7 +187,13 @@ pub(crate) fn without_times(mut report: Value) -> Value {
 pub(crate) fn rules_of<'a>(model: &'a Value, target: &str, outcome: &str) -> Vec<&'a str> {
     let rows = model["rules"].as_array().expect("rules").iter();
     let rows = rows.filter(|row| row["outcome"] == outcome);
-    let rows = rows.filter(|row| row["targets"].as_array().expect("targets").iter().any(|it| it == target));
+    let rows = rows.filter(|row| {
+        row["targets"]
+            .as_array()
+            .expect("targets")
+            .iter()
+            .any(|it| it == target)
+    });
     rows.map(|row| row["id"].as_str().expect("an id")).collect()
 }
 
@@ -180,7 +209,9 @@ fn wait(child: &mut Child) -> i32 {
     let started = Instant::now();
     loop {
         if let Some(status) = child.try_wait().expect("a child") {
-            return status.code().unwrap_or_else(|| panic!("ended by a signal: {status}"));
+            return status
+                .code()
+                .unwrap_or_else(|| panic!("ended by a signal: {status}"));
         }
         if started.elapsed() > PATIENCE {
             child.kill().expect("still there");

@@ -10,7 +10,10 @@ use tempfile::TempDir;
 pub(crate) const CONFIG: &str = "config.json";
 pub(crate) const INDEX: &str = "model.safetensors.index.json";
 pub(crate) const WEIGHTS: &str = "model.safetensors";
-pub(crate) const SHARDS: [&str; 2] = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"];
+pub(crate) const SHARDS: [&str; 2] = [
+    "model-00001-of-00002.safetensors",
+    "model-00002-of-00002.safetensors",
+];
 
 const HIDDEN: u64 = 64;
 const INNER: u64 = 128;
@@ -77,11 +80,18 @@ impl Repo {
         let (first, second) = tensors.split_at(tensors.len() / 2);
         repo.weights(SHARDS[0], first);
         repo.weights(SHARDS[1], second);
-        let place = |shard: &'static str| move |tensor: &Tensor| (tensor.name.clone(), json!(shard));
-        let map: Map<String, Value> =
-            first.iter().map(place(SHARDS[0])).chain(second.iter().map(place(SHARDS[1]))).collect();
+        let place =
+            |shard: &'static str| move |tensor: &Tensor| (tensor.name.clone(), json!(shard));
+        let map: Map<String, Value> = first
+            .iter()
+            .map(place(SHARDS[0]))
+            .chain(second.iter().map(place(SHARDS[1])))
+            .collect();
         let bytes: u64 = tensors.iter().map(Tensor::bytes).sum();
-        repo.json(INDEX, &json!({"metadata": {"total_size": bytes}, "weight_map": map}));
+        repo.json(
+            INDEX,
+            &json!({"metadata": {"total_size": bytes}, "weight_map": map}),
+        );
         repo
     }
 
@@ -95,7 +105,10 @@ impl Repo {
                 "chat_template": "{% for m in messages %}{{ m.content }}{% endfor %}",
             }),
         );
-        repo.json("tokenizer.json", &json!({"version": "1.0", "model": {"type": "BPE", "vocab": {}, "merges": []}}));
+        repo.json(
+            "tokenizer.json",
+            &json!({"version": "1.0", "model": {"type": "BPE", "vocab": {}, "merges": []}}),
+        );
         repo
     }
 
@@ -127,7 +140,10 @@ impl Repo {
     }
 
     pub(crate) fn set_len(&self, path: &str, size: u64) {
-        let file = File::options().write(true).open(self.file(path)).expect("there");
+        let file = File::options()
+            .write(true)
+            .open(self.file(path))
+            .expect("there");
         file.set_len(size).expect("writable");
     }
 
@@ -161,14 +177,20 @@ impl Repo {
     /// A git-lfs pointer to a file of `size` bytes in the place of the file.
     pub(crate) fn pointer(&self, path: &str, size: u64) {
         let sum = "a".repeat(64);
-        self.write(path, format!("version https://git-lfs.github.com/spec/v1\noid sha256:{sum}\nsize {size}\n"));
+        self.write(
+            path,
+            format!("version https://git-lfs.github.com/spec/v1\noid sha256:{sum}\nsize {size}\n"),
+        );
     }
 
     /// A named pipe in the place of the file: whoever opens it to read blocks for ever.
     #[cfg(unix)]
     pub(crate) fn pipe(&self, path: &str) {
         let _ = fs::remove_file(self.file(path));
-        let made = std::process::Command::new("mkfifo").arg(self.file(path)).status().expect("mkfifo runs");
+        let made = std::process::Command::new("mkfifo")
+            .arg(self.file(path))
+            .status()
+            .expect("mkfifo runs");
         assert!(made.success());
     }
 

@@ -10,9 +10,17 @@ const NASTY: &str = "a\u{1b}[2J\u{1b}]0;title\u{7}\u{202e}b\r\nPASS  upload\u{9b
 
 #[track_caller]
 fn assert_tame(text: &str) {
-    let bad = |c: &char| (c.is_control() && *c != '\n') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}');
+    let bad = |c: &char| {
+        (c.is_control() && *c != '\n')
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
     assert_eq!(text.chars().find(bad), None, "{text:?}");
-    assert!(!text.lines().any(|line| line.trim_start().starts_with("PASS  upload\u{9b}")), "{text}");
+    assert!(
+        !text
+            .lines()
+            .any(|line| line.trim_start().starts_with("PASS  upload\u{9b}")),
+        "{text}"
+    );
 }
 
 #[test]
@@ -26,12 +34,32 @@ fn escapes_in_files_are_shown_not_obeyed() {
         with(&|repo| repo.edit(CONFIG, |config| config["model_type"] = json!(NASTY))),
         with(&|repo| repo.edit(CONFIG, |config| config["architectures"] = json!([NASTY]))),
         with(&|repo| repo.edit(CONFIG, |config| config["torch_dtype"] = json!(NASTY))),
-        with(&|repo| repo.edit(CONFIG, |config| config["transformers_version"] = json!(NASTY))),
-        with(&|repo| repo.edit(CONFIG, |config| config["quantization_config"] = json!({"quant_method": NASTY}))),
-        with(&|repo| repo.edit(CONFIG, |config| config["auto_map"] = json!({"AutoModelForCausalLM": NASTY}))),
-        with(&|repo| repo.edit("tokenizer_config.json", |config| config["tokenizer_class"] = json!(NASTY))),
+        with(&|repo| {
+            repo.edit(CONFIG, |config| {
+                config["transformers_version"] = json!(NASTY)
+            })
+        }),
+        with(&|repo| {
+            repo.edit(CONFIG, |config| {
+                config["quantization_config"] = json!({"quant_method": NASTY})
+            })
+        }),
+        with(&|repo| {
+            repo.edit(CONFIG, |config| {
+                config["auto_map"] = json!({"AutoModelForCausalLM": NASTY})
+            })
+        }),
+        with(&|repo| {
+            repo.edit("tokenizer_config.json", |config| {
+                config["tokenizer_class"] = json!(NASTY)
+            })
+        }),
         with(&|repo| repo.edit(INDEX, |index| index["weight_map"][NASTY] = json!(SHARDS[0]))),
-        with(&|repo| repo.edit(INDEX, |index| index["weight_map"]["lm_head.weight"] = json!(NASTY))),
+        with(&|repo| {
+            repo.edit(INDEX, |index| {
+                index["weight_map"]["lm_head.weight"] = json!(NASTY)
+            })
+        }),
         with(&|repo| {
             repo.remove(INDEX);
             let mut tensors = tensors();
@@ -46,13 +74,25 @@ fn escapes_in_files_are_shown_not_obeyed() {
     ];
     for repo in repos {
         for more in [&[][..], &["--verbose"]] {
-            let answer = Program::new().arg("check").arg(repo.path()).args(more).run();
+            let answer = Program::new()
+                .arg("check")
+                .arg(repo.path())
+                .args(more)
+                .run();
             assert_tame(&answer.stdout);
             assert_tame(&answer.stderr);
         }
         // JSON keeps the text itself, escaped as JSON has it.
-        let json = Program::new().arg("check").arg(repo.path()).args(["--format", "json"]).run().stdout;
-        assert!(!json.contains('\u{1b}') && !json.contains('\u{7}'), "{json}");
+        let json = Program::new()
+            .arg("check")
+            .arg(repo.path())
+            .args(["--format", "json"])
+            .run()
+            .stdout;
+        assert!(
+            !json.contains('\u{1b}') && !json.contains('\u{7}'),
+            "{json}"
+        );
     }
 }
 
@@ -63,7 +103,10 @@ fn escapes_in_file_names_are_shown_not_obeyed() {
     let name = NASTY.replace('\0', "");
     repo.write(&format!("{name}.safetensors"), "");
     std::fs::create_dir(repo.file(&name)).unwrap();
-    let answer = Program::new().args(["check", "--verbose"]).arg(repo.path()).run();
+    let answer = Program::new()
+        .args(["check", "--verbose"])
+        .arg(repo.path())
+        .run();
     assert_eq!(answer.code, 0);
     assert_tame(&answer.stdout);
     let answer = check([repo.file(&name)]);
@@ -99,9 +142,15 @@ fn long_names_do_not_flood_the_screen() {
     repo.edit(CONFIG, |config| config["model_type"] = json!(long));
     let answer = check([repo.path()]);
     assert_eq!(answer.code, 1);
-    assert!(answer.stdout.len() < 100_000, "{} bytes", answer.stdout.len());
+    assert!(
+        answer.stdout.len() < 100_000,
+        "{} bytes",
+        answer.stdout.len()
+    );
     let mut some = tensors();
-    some.extend((0..200).map(|number| Tensor::new(format!("{number}{}", "y".repeat(10_000)), "BF16", &[1])));
+    some.extend(
+        (0..200).map(|number| Tensor::new(format!("{number}{}", "y".repeat(10_000)), "BF16", &[1])),
+    );
     let repo = Repo::sound();
     repo.weights(WEIGHTS, &some);
     assert!(check([repo.path()]).stdout.len() < 100_000);
@@ -110,8 +159,17 @@ fn long_names_do_not_flood_the_screen() {
 #[test]
 fn no_colour_into_a_pipe_whatever_is_asked() {
     let repo = Repo::sound();
-    for (name, value) in [("NO_COLOR", "1"), ("CLICOLOR_FORCE", "1"), ("TERM", "xterm-256color"), ("LANG", "C")] {
-        let answer = Program::new().arg("check").arg(repo.path()).env(name, value).run();
+    for (name, value) in [
+        ("NO_COLOR", "1"),
+        ("CLICOLOR_FORCE", "1"),
+        ("TERM", "xterm-256color"),
+        ("LANG", "C"),
+    ] {
+        let answer = Program::new()
+            .arg("check")
+            .arg(repo.path())
+            .env(name, value)
+            .run();
         assert!(!answer.stdout.contains('\u{1b}'), "{name}={value}");
     }
 }

@@ -67,7 +67,7 @@ pub(crate) fn hardware(choice: &PolicyChoice) -> Result<(), Failure> {
     let headers = ["hardware", "GPUs", "MiB each", "MiB usable", "GPU"];
     let table = list(&headers, &rows, screen::width().into());
     screen::print(&format!(
-        "{table}\nMiB each: as the driver (nvidia-smi) reports a GPU; MiB usable: as CUDA reports it to a program.\nSources: hardware/together.toml of preflight-rules, read {}.\n",
+        "{table}\nMiB each: as the driver (nvidia-smi) reports a GPU; MiB usable: as CUDA reports\nit to a program. Sources: hardware/together.toml of preflight-rules, read\n{}.\n",
         policy.as_of
     ))
 }
