@@ -335,3 +335,6 @@ fn next_commands(
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 use preflight_model::fact::Gap;
 use preflight_model::facts::Facts;
+use preflight_model::task::Task;
 
 use super::config_of;
 use crate::case::Case;
@@ -23,6 +24,14 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     if checkpoint.weights.get()?.files.is_empty() {
         return Err(Gap::Malformed(
             "there are no weights: see shard-missing".into(),
+        ));
+    }
+    if !matches!(
+        facts.task,
+        Task::CausalLm | Task::Embedding | Task::Unknown(_)
+    ) {
+        return Err(Gap::DoesNotApply(
+            "the model is for neither task of the platform: see task-unsupported".into(),
         ));
     }
     match case.node {

@@ -47,13 +47,13 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     if let Some(why) = told_elsewhere(weights) {
         return Err(Gap::Malformed(why.into()));
     }
-    if let Some(at_most) = parameters.at_most {
-        if case.policy.allows_parameters(at_most)? {
-            return Ok(Findings::none().with_note(Finding::new(format!(
-                "at most {} parameters, by the sizes of the files",
-                grouped(at_most)
-            ))));
-        }
+    if let Some(at_most) = parameters.at_most
+        && case.policy.allows_parameters(at_most)?
+    {
+        return Ok(Findings::none().with_note(Finding::new(format!(
+            "at most {} parameters, by the sizes of the files",
+            grouped(at_most)
+        ))));
     }
     let why = parameters.inexact_because.join("; ");
     let most = parameters
@@ -102,7 +102,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

@@ -26,7 +26,7 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     let Some(quantization) = &checkpoint.quantization else {
         return match unread_side_file(checkpoint) {
             Some(path) => Err(Gap::Unavailable(format!("`{path}` was not read"))),
-            None => Ok(Findings::none()),
+            None => Ok(narrow_weights(checkpoint).into_iter().collect()),
         };
     };
     let mut findings: Findings = misloaded(facts, quantization).into_iter().collect();
@@ -38,6 +38,21 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
         ));
     }
     Ok(findings)
+}
+
+/// Weights of four, six or eight bits are quantised whatever config.json says: the loader would take
+/// their values without the scales.
+fn narrow_weights(checkpoint: &Checkpoint<'_>) -> Option<Finding> {
+    let mut dtypes = checkpoint.parameters.by_dtype.keys();
+    let narrow = dtypes.find(|dtype| {
+        ["F4", "F6", "F8"]
+            .iter()
+            .any(|start| dtype.starts_with(start))
+    })?;
+    Some(Finding::in_file(
+        "config.json",
+        format!("weights are stored as `{narrow}`, but config.json has no `quantization_config`"),
+    ))
 }
 
 /// Files of other tools that name a quantisation where config.json does not.
@@ -90,6 +105,16 @@ fn at(quantization: &Quantization, message: String) -> Finding {
 #[cfg(test)]
 mod tests {
     use crate::testing::Repo;
+
+    #[test]
+    fn narrow_weights_without_a_word_in_the_config() {
+        let repo = "//- model.safetensors\nmodel.norm.weight F8_E4M3 [16]\n";
+        let got = Repo::new(repo).run(super::RULE.id);
+        assert!(
+            got.contains("fine-tune: fail") && got.contains("stored as `F8_E4M3`"),
+            "{got}"
+        );
+    }
 
     fn run(text: &str) -> String {
         Repo::new(text).run(super::RULE.id)

@@ -35,10 +35,10 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
         finding
     });
     let mut findings: Findings = needs.collect();
-    if let [first, ..] = facts.remote_code.unread.as_slice() {
-        if findings.problems.is_empty() {
-            return Err(Gap::Unavailable(first.clone()));
-        }
+    if let [first, ..] = facts.remote_code.unread.as_slice()
+        && findings.problems.is_empty()
+    {
+        return Err(Gap::Unavailable(first.clone()));
     }
     if findings.problems.is_empty() {
         let config = config_of(checkpoint)?;

@@ -1,5 +1,6 @@
 use preflight_model::fact::{Fact, Gap};
 use preflight_model::facts::Facts;
+use preflight_model::header::Header;
 use preflight_model::weights::Shard;
 
 use crate::case::Case;
@@ -26,6 +27,10 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
     findings
         .problems
         .extend(weights.shards.iter().filter_map(of_metadata));
+    let is_empty = |shard: &Shard| shard.header.known().is_some_and(Header::is_empty);
+    if !weights.shards.is_empty() && weights.shards.iter().all(is_empty) {
+        findings.push(Finding::new("the weight files hold no tensor"));
+    }
     let unread = weights.shards.iter().find_map(|shard| match &shard.header {
         Fact::Unavailable(why) => Some(why.clone()),
         _ => None,
@@ -73,6 +78,12 @@ mod tests {
 
     fn one(dtype: &str, shape: &str, offsets: &str) -> String {
         format!("{{\"a\":{{\"dtype\":\"{dtype}\",\"shape\":{shape},\"data_offsets\":{offsets}}}}}")
+    }
+
+    #[test]
+    fn a_file_without_tensors_is_no_model() {
+        let got = raw(10, "{}");
+        assert!(got.contains("the weight files hold no tensor"), "{got}");
     }
 
     #[test]

@@ -52,15 +52,14 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
         .quantization
         .as_ref()
         .and_then(|found| found.method.as_deref());
-    if let Some(method) = method.filter(|method| !release::quant_method_known(release, method)) {
-        if let Some(since) =
+    if let Some(method) = method.filter(|method| !release::quant_method_known(release, method))
+        && let Some(since) =
             release::quant_method_since(method).filter(|since| since.release > release)
-        {
-            findings.push(Finding::in_config(
-                root.get("quantization_config").as_ref(),
-                format!("quantisation method `{method}` is known since transformers {since}; the platform has {ceiling}"),
-            ));
-        }
+    {
+        findings.push(Finding::in_config(
+            root.get("quantization_config").as_ref(),
+            format!("quantisation method `{method}` is known since transformers {since}; the platform has {ceiling}"),
+        ));
     }
     // A class that release 5 writes is told by transformers-5-config, unless that does not apply.
     if let Class::Later(class, since) = &facts.tokenizer.class {
@@ -75,18 +74,15 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
             ));
         }
     }
-    Ok(
-        match root
-            .get("transformers_version")
-            .and_then(|saved| saved.as_str())
-        {
-            Some(saved) => findings.with_note(Finding::in_config(
-                root.get("transformers_version").as_ref(),
-                format!("saved with transformers {saved}, which says nothing about what it needs"),
-            )),
-            None => findings,
-        },
-    )
+    // Only beside a problem: readers take the saver's version for what the model needs.
+    let saved = root.get("transformers_version");
+    Ok(match saved.as_ref().and_then(|saved| saved.as_str()) {
+        Some(version) if !findings.problems.is_empty() => findings.with_note(Finding::in_config(
+            saved.as_ref(),
+            format!("saved with transformers {version}, which says nothing about what it needs"),
+        )),
+        _ => findings,
+    })
 }
 
 /// A model type that later releases dropped.
