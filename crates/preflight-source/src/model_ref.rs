@@ -123,7 +123,10 @@ impl ModelRef {
     /// The same at the revision of `--revision`, which only a repository on the Hub has.
     pub fn at_revision(self, revision: &str) -> Result<Self, Error> {
         match self {
-            Self::Hub { id, revision: named } => match named {
+            Self::Hub {
+                id,
+                revision: named,
+            } => match named {
                 Some(named) if named != revision => Err(Error::Usage(format!(
                     "`{id}@{named}` names another revision than `--revision {revision}`"
                 ))),
@@ -238,7 +241,9 @@ fn of_another_kind(text: &str) -> Option<Error> {
 /// The error for a repository that holds no model; `kind` is "datasets" or "spaces".
 fn another_kind(text: &str, kind: &str) -> Error {
     let kind = kind.trim_end_matches('s');
-    Error::Usage(format!("`{text}` names a {kind}, and only models are checked"))
+    Error::Usage(format!(
+        "`{text}` names a {kind}, and only models are checked"
+    ))
 }
 
 fn page_of(id: &str, revision: Option<&str>) -> Result<ModelRef, Error> {
@@ -347,7 +352,10 @@ mod tests {
     #[test]
     fn a_file_of_a_repository_names_it_and_an_archive_names_itself() {
         let at = |file: &str| {
-            ModelRef::from_list(&format!("https://huggingface.co/org/name/resolve/v1/{file}")).unwrap()
+            ModelRef::from_list(&format!(
+                "https://huggingface.co/org/name/resolve/v1/{file}"
+            ))
+            .unwrap()
         };
         assert_eq!(at("config.json"), hub("org/name", Some("v1")));
         assert!(matches!(at("model.tar.gz"), ModelRef::Url(_)));
@@ -359,12 +367,21 @@ mod tests {
             ("datasets/org/name", "dataset"),
             ("spaces/org/name@v1", "space"),
             ("hf://datasets/org/name", "dataset"),
-            ("https://huggingface.co/datasets/org/name/tree/main", "dataset"),
+            (
+                "https://huggingface.co/datasets/org/name/tree/main",
+                "dataset",
+            ),
             ("https://huggingface.co/spaces/org/name", "space"),
         ] {
-            for error in [ModelRef::from_list(text).unwrap_err(), ModelRef::from_argument(text).unwrap_err()] {
+            for error in [
+                ModelRef::from_list(text).unwrap_err(),
+                ModelRef::from_argument(text).unwrap_err(),
+            ] {
                 let says = error.to_string();
-                assert!(says.ends_with(&format!("names a {kind}, and only models are checked")), "{says}");
+                assert!(
+                    says.ends_with(&format!("names a {kind}, and only models are checked")),
+                    "{says}"
+                );
             }
         }
     }

@@ -10,10 +10,11 @@ use std::ops::Range;
 
 use common::{OID, collect_all, header, pointer, run, shard, write_file};
 use futures_util::future::join_all;
+use loopback_hub::{LoopbackHub, Repo};
 use preflight_model::fact::Fact;
 use preflight_model::snapshot::{Access, Content};
 use preflight_source::memory::Memory;
-use preflight_source::{Error, FileKind, Folder, Recording, Source, recording};
+use preflight_source::{Error, FileKind, Folder, Hub, HubOptions, Recording, Source, recording};
 
 /// The repository: what is at each path.
 type Repository = BTreeMap<&'static str, Is>;
@@ -219,6 +220,24 @@ fn a_folder() {
     conforms(&Abilities { pointers: true }, |repository| {
         let (folder, dir) = put_folder(repository);
         (Box::new(folder), dir)
+    });
+}
+
+/// The Hub has no pointers of its own: what lies on another host is read like any file.
+#[test]
+fn the_hub() {
+    conforms(&Abilities { pointers: false }, |repository| {
+        let hub = LoopbackHub::start();
+        let files = repository.iter().filter_map(|(path, is)| match is {
+            Is::File(bytes, _) => Some((path, bytes)),
+            Is::Pointer(_) => None,
+        });
+        hub.add(files.fold(Repo::model("org/name"), |repo, (path, bytes)| {
+            repo.file(path, bytes)
+        }));
+        let options = HubOptions::at(&hub.endpoint()).unwrap();
+        let source = Hub::new("org/name", None, "org/name", &options).unwrap();
+        (Box::new(source), hub)
     });
 }
 

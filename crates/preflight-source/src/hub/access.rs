@@ -60,7 +60,10 @@ impl Denial {
 }
 
 fn says(refusal: &Refusal, words: &str) -> bool {
-    refusal.message.as_deref().is_some_and(|message| message.starts_with(words))
+    refusal
+        .message
+        .as_deref()
+        .is_some_and(|message| message.starts_with(words))
 }
 
 /// The access that `problem` leaves us.
@@ -68,18 +71,21 @@ pub(super) fn denied(problem: &Problem, asked: &Asked<'_>) -> Access {
     let (id, page) = (asked.id, asked.endpoint.page(asked.id));
     let refused = match Denial::of(problem) {
         Denial::Unclear => return Access::Unreachable(problem.to_string()),
-        Denial::Gated if asked.has_token => format!(
-            "`{id}` is gated and this token may not read it: ask for access at {page}"
-        ),
-        Denial::Gated => format!(
-            "`{id}` is gated: accept its terms at {page} and give a token that may read it"
-        ),
-        Denial::Missing if asked.has_token => format!(
-            "`{id}` is not found: it is missing, or private and not for this token"
-        ),
+        Denial::Gated if asked.has_token => {
+            format!("`{id}` is gated and this token may not read it: ask for access at {page}")
+        }
+        Denial::Gated => {
+            format!("`{id}` is gated: accept its terms at {page} and give a token that may read it")
+        }
+        Denial::Missing if asked.has_token => {
+            format!("`{id}` is not found: it is missing, or private and not for this token")
+        }
         Denial::Missing => format!("`{id}` is missing or private"),
         Denial::NoRevision => {
-            format!("`{id}` has no revision `{}`", asked.revision.unwrap_or(MAIN))
+            format!(
+                "`{id}` has no revision `{}`",
+                asked.revision.unwrap_or(MAIN)
+            )
         }
         Denial::Disabled => format!("`{id}` is disabled on the Hub"),
     };

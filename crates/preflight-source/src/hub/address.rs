@@ -71,7 +71,10 @@ impl Endpoint {
     /// A file at a revision.
     pub(super) fn file(&self, id: &str, revision: &str, path: &str) -> Url {
         let mut url = self.join(id.split('/'));
-        push(&mut url, ["resolve", revision].into_iter().chain(path.split('/')));
+        push(
+            &mut url,
+            ["resolve", revision].into_iter().chain(path.split('/')),
+        );
         url
     }
 
@@ -137,22 +140,41 @@ mod tests {
     #[test]
     fn a_mirror_may_live_below_a_path() {
         let mirror = Endpoint::parse("http://127.0.0.1:8080/hf").unwrap();
-        assert_eq!(mirror.file("o/n", "main", "f").as_str(), "http://127.0.0.1:8080/hf/o/n/resolve/main/f");
+        assert_eq!(
+            mirror.file("o/n", "main", "f").as_str(),
+            "http://127.0.0.1:8080/hf/o/n/resolve/main/f"
+        );
         let link = |text| mirror.same_path(&Url::parse(text).unwrap()).to_string();
-        assert_eq!(link("https://huggingface.co/api/x?cursor=1"), "http://127.0.0.1:8080/hf/api/x?cursor=1");
-        assert_eq!(link("http://other/hf/api/x"), "http://127.0.0.1:8080/hf/api/x");
+        assert_eq!(
+            link("https://huggingface.co/api/x?cursor=1"),
+            "http://127.0.0.1:8080/hf/api/x?cursor=1"
+        );
+        assert_eq!(
+            link("http://other/hf/api/x"),
+            "http://127.0.0.1:8080/hf/api/x"
+        );
     }
 
     #[test]
     fn an_endpoint_is_an_address() {
-        for text in ["", "huggingface.co", "ftp://host", "https://", "file:///etc"] {
+        for text in [
+            "",
+            "huggingface.co",
+            "ftp://host",
+            "https://",
+            "file:///etc",
+        ] {
             assert!(Endpoint::parse(text).unwrap_err().is_usage(), "{text}");
         }
         let mirror = Endpoint::parse("https://user:word@host:8443").unwrap();
         assert_eq!(mirror.host(), "host:8443");
         assert_eq!(mirror.page("o/n"), "https://host:8443/o/n");
         assert!(mirror.is_origin_of(&Url::parse("https://host:8443/x").unwrap()));
-        for other in ["http://host:8443/", "https://host/", "https://host.evil:8443/"] {
+        for other in [
+            "http://host:8443/",
+            "https://host/",
+            "https://host.evil:8443/",
+        ] {
             assert!(!mirror.is_origin_of(&Url::parse(other).unwrap()), "{other}");
         }
     }

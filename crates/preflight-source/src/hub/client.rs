@@ -16,9 +16,9 @@ use super::address::Endpoint;
 use super::attempts::{Attempts, Deadline};
 use super::options::HubOptions;
 use super::problem::{Problem, Refusal};
+use super::ratelimit;
 use super::redirect::{REDIRECTS_MAX, host, is_redirect, next};
 use super::token::Token;
-use super::ratelimit;
 use crate::Error;
 use crate::source::{Cost, Meter};
 
@@ -152,7 +152,11 @@ impl Client {
     }
 
     /// One attempt: follows redirects to a successful answer.
-    pub(super) async fn open(&self, url: &Url, range: Option<&Range<u64>>) -> Result<Head, Problem> {
+    pub(super) async fn open(
+        &self,
+        url: &Url,
+        range: Option<&Range<u64>>,
+    ) -> Result<Head, Problem> {
         let mut url = url.clone();
         let mut hops = Vec::new();
         // Once a request has left the Hub, the credential does not come back to it.
@@ -188,7 +192,12 @@ impl Client {
     }
 
     /// Sends one request; a second one without the token where the Hub does not know the token.
-    async fn send(&self, url: &Url, range: Option<&Range<u64>>, is_at_hub: bool) -> Result<Response, Problem> {
+    async fn send(
+        &self,
+        url: &Url,
+        range: Option<&Range<u64>>,
+        is_at_hub: bool,
+    ) -> Result<Response, Problem> {
         let has_token = is_at_hub && self.has_token();
         let response = self.send_as(url, range, has_token).await?;
         let is_gate = text(response.headers(), "x-error-code") == Some("GatedRepo");
@@ -200,9 +209,17 @@ impl Client {
         self.send_as(url, range, false).await
     }
 
-    async fn send_as(&self, url: &Url, range: Option<&Range<u64>>, with_token: bool) -> Result<Response, Problem> {
+    async fn send_as(
+        &self,
+        url: &Url,
+        range: Option<&Range<u64>>,
+        with_token: bool,
+    ) -> Result<Response, Problem> {
         self.wait_for_limit().await?;
-        let mut request = self.http.get(url.clone()).header(ACCEPT_ENCODING, "identity");
+        let mut request = self
+            .http
+            .get(url.clone())
+            .header(ACCEPT_ENCODING, "identity");
         if let Some(range) = range {
             // Both ends of a range header are within it.
             let last = range.end.saturating_sub(1);
@@ -218,9 +235,8 @@ impl Client {
 
     /// The rest of the body, at most `bytes_max` of it.
     pub(super) async fn body(&self, head: &mut Head, bytes_max: u64) -> Result<Bytes, Problem> {
-        let too_long = |head: &Head| {
-            head.broken(format!("its answer is longer than {bytes_max} bytes"))
-        };
+        let too_long =
+            |head: &Head| head.broken(format!("its answer is longer than {bytes_max} bytes"));
         let announced = head.response.content_length();
         if announced.is_some_and(|length| length > bytes_max) {
             return Err(too_long(head));
@@ -240,7 +256,10 @@ impl Client {
 
     /// Reads a short body that says nothing to us, so that the connection can be used again.
     async fn ignore_body(&self, mut response: Response) {
-        if response.content_length().is_none_or(|length| length > IGNORED_BYTES_MAX) {
+        if response
+            .content_length()
+            .is_none_or(|length| length > IGNORED_BYTES_MAX)
+        {
             return;
         }
         let url = response.url().clone();
@@ -261,7 +280,10 @@ impl Client {
         };
         if let (StatusCode::TOO_MANY_REQUESTS, Some(wait)) = (refusal.status, refusal.wait) {
             let until = Instant::now() + wait;
-            let mut not_before = self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut not_before = self
+                .not_before
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             *not_before = (*not_before).max(Some(until));
         }
         self.ignore_body(response).await;
@@ -270,7 +292,10 @@ impl Client {
 
     /// Waits where another request was told to; what would take too long is left to the answer.
     async fn wait_for_limit(&self) -> Result<(), Problem> {
-        let not_before = *self.not_before.lock().unwrap_or_else(PoisonError::into_inner);
+        let not_before = *self
+            .not_before
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let Some(until) = not_before else {
             return Ok(());
         };
@@ -301,7 +326,10 @@ impl Client {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(connection(cause(&error))),
             Err(_) if most < self.stall => Err(deadline.passed()),
-            Err(_) => Err(connection(format!("it sent nothing for {} s", most.as_secs_f32()))),
+            Err(_) => Err(connection(format!(
+                "it sent nothing for {} s",
+                most.as_secs_f32()
+            ))),
         }
     }
 }

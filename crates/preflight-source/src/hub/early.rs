@@ -59,7 +59,10 @@ impl Early {
 
     /// What of it is of this commit.
     pub(super) fn at(self, commit: &str) -> Self {
-        let mut files = self.files.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut files = self
+            .files
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
         files.retain(|_, file| file.commit.as_deref() == Some(commit));
         Self {
             gate: self.gate,

@@ -67,17 +67,38 @@ mod tests {
             };
             cache(&environment).map(|path| path.display().to_string())
         };
-        let user = if cfg!(windows) { ("USERPROFILE", "/u") } else { ("HOME", "/u") };
+        let user = if cfg!(windows) {
+            ("USERPROFILE", "/u")
+        } else {
+            ("HOME", "/u")
+        };
         assert_eq!(of(&[]), None);
         assert_eq!(of(&[user]).unwrap(), "/u/.cache/huggingface/hub");
-        assert_eq!(of(&[user, ("XDG_CACHE_HOME", "/x")]).unwrap(), "/x/huggingface/hub");
-        assert_eq!(of(&[user, ("HF_HOME", "/h"), ("XDG_CACHE_HOME", "/x")]).unwrap(), "/h/hub");
-        assert_eq!(of(&[user, ("HF_HUB_CACHE", "~/c"), ("HF_HOME", "/h")]).unwrap(), "/u/c");
+        assert_eq!(
+            of(&[user, ("XDG_CACHE_HOME", "/x")]).unwrap(),
+            "/x/huggingface/hub"
+        );
+        assert_eq!(
+            of(&[user, ("HF_HOME", "/h"), ("XDG_CACHE_HOME", "/x")]).unwrap(),
+            "/h/hub"
+        );
+        assert_eq!(
+            of(&[user, ("HF_HUB_CACHE", "~/c"), ("HF_HOME", "/h")]).unwrap(),
+            "/u/c"
+        );
     }
 
     #[test]
     fn yes_has_four_spellings() {
-        assert!(["1", "on", "Yes", "TRUE"].iter().all(|value| is_true(Some(value))));
-        assert!(![None, Some("0"), Some(""), Some("false")].into_iter().any(is_true));
+        assert!(
+            ["1", "on", "Yes", "TRUE"]
+                .iter()
+                .all(|value| is_true(Some(value)))
+        );
+        assert!(
+            ![None, Some("0"), Some(""), Some("false")]
+                .into_iter()
+                .any(is_true)
+        );
     }
 }

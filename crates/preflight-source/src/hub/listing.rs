@@ -86,21 +86,33 @@ impl Info {
             is_disabled: answer.disabled == Some(true),
             files: siblings.map(|files| {
                 let files = files.into_iter();
-                sorted(files.map(|file| listed(file.rfilename, file.size, file.lfs)).collect())
+                sorted(
+                    files
+                        .map(|file| listed(file.rfilename, file.size, file.lfs))
+                        .collect(),
+                )
             }),
         })
     }
 }
 
 /// The repository's information.
-pub(super) async fn info(client: &Client, id: &str, revision: Option<&str>) -> Result<Info, Problem> {
+pub(super) async fn info(
+    client: &Client,
+    id: &str,
+    revision: Option<&str>,
+) -> Result<Info, Problem> {
     let url = client.endpoint.model_info(id, revision);
     let (head, answer) = client.get(&url, ANSWER_BYTES_MAX).await?;
     Info::parse(&answer).map_err(|what| head.broken(what))
 }
 
 /// All files at a commit, page by page.
-pub(super) async fn tree(client: &Client, id: &str, commit: &str) -> Result<Vec<ListedFile>, Problem> {
+pub(super) async fn tree(
+    client: &Client,
+    id: &str,
+    commit: &str,
+) -> Result<Vec<ListedFile>, Problem> {
     let mut url = client.endpoint.tree(id, commit);
     let mut files = Vec::new();
     for _ in 0..PAGES_MAX {
@@ -152,7 +164,8 @@ fn listed(path: String, size: Option<u64>, lfs: Option<Lfs>) -> ListedFile {
         path,
         size: lfs_size.or(size),
         // Of a gated repository it is hidden behind 64 asterisks.
-        sha256: sha256.filter(|hex| hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())),
+        sha256: sha256
+            .filter(|hex| hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())),
         kind,
     }
 }
@@ -173,8 +186,11 @@ mod tests {
     const SHA: &str = "0123456789abcdef0123456789abcdef01234567";
 
     fn info_of(siblings: &str) -> Info {
-        Info::parse(format!(r#"{{"id":"o/n","sha":"{SHA}","gated":"auto","siblings":{siblings}}}"#).as_bytes())
-            .unwrap()
+        Info::parse(
+            format!(r#"{{"id":"o/n","sha":"{SHA}","gated":"auto","siblings":{siblings}}}"#)
+                .as_bytes(),
+        )
+        .unwrap()
     }
 
     #[test]
@@ -187,7 +203,10 @@ mod tests {
                 {{"rfilename":"hidden","size":1,"lfs":{{"sha256":"{}","size":1}}}}]"#,
             "*".repeat(64)
         ));
-        assert_eq!((info.id.as_deref(), info.commit.as_str()), (Some("o/n"), SHA));
+        assert_eq!(
+            (info.id.as_deref(), info.commit.as_str()),
+            (Some("o/n"), SHA)
+        );
         assert!(!info.is_disabled);
         let files = info.files.unwrap();
         let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
@@ -195,15 +214,26 @@ mod tests {
         assert!(matches!(files[0].kind, FileKind::Other(_)));
         assert_eq!((files[1].size, files[1].sha256.as_deref()), (Some(3), None));
         assert_eq!(files[2].sha256, None);
-        assert_eq!((files[3].size, files[3].sha256.as_deref()), (Some(9), Some(oid)));
+        assert_eq!(
+            (files[3].size, files[3].sha256.as_deref()),
+            (Some(9), Some(oid))
+        );
     }
 
     #[test]
     fn a_list_without_sizes_or_as_long_as_a_page_is_not_enough() {
         assert!(info_of(r#"[{"rfilename":"config.json"}]"#).files.is_none());
-        let many: Vec<String> = (0..1000).map(|n| format!(r#"{{"rfilename":"{n}","size":1}}"#)).collect();
+        let many: Vec<String> = (0..1000)
+            .map(|n| format!(r#"{{"rfilename":"{n}","size":1}}"#))
+            .collect();
         assert!(info_of(&format!("[{}]", many.join(","))).files.is_none());
-        assert_eq!(info_of(&format!("[{}]", many[1..].join(","))).files.unwrap().len(), 999);
+        assert_eq!(
+            info_of(&format!("[{}]", many[1..].join(",")))
+                .files
+                .unwrap()
+                .len(),
+            999
+        );
         assert_eq!(info_of("[]").files, Some(vec![]));
         assert!(info_of("null").files.is_none());
     }
@@ -211,9 +241,15 @@ mod tests {
     #[test]
     fn what_is_no_answer_of_a_hub() {
         let why = |text: &str| Info::parse(text.as_bytes()).unwrap_err();
-        assert_eq!(why("<html>"), "its answer is not the description of a repository");
+        assert_eq!(
+            why("<html>"),
+            "its answer is not the description of a repository"
+        );
         assert_eq!(why("{}"), "its answer does not name the commit");
-        assert_eq!(why(r#"{"sha":"../../x"}"#), "its answer does not name the commit");
+        assert_eq!(
+            why(r#"{"sha":"../../x"}"#),
+            "its answer does not name the commit"
+        );
         assert!(page(&Bytes::from_static(b"{}")).is_err());
     }
 

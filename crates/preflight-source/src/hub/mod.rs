@@ -73,7 +73,12 @@ struct Found {
 }
 
 /// The source for a repository of the Hub: over the network, or what the cache holds of it.
-pub fn open(id: &str, revision: Option<&str>, input: &str, options: &HubOptions) -> Result<Box<dyn Source>, Error> {
+pub fn open(
+    id: &str,
+    revision: Option<&str>,
+    input: &str,
+    options: &HubOptions,
+) -> Result<Box<dyn Source>, Error> {
     Ok(if options.is_offline {
         Box::new(CachedHub::new(id, revision, input, options)?)
     } else {
@@ -84,9 +89,16 @@ pub fn open(id: &str, revision: Option<&str>, input: &str, options: &HubOptions)
 impl Hub {
     /// The repository `id` at `revision` (a branch, tag, commit or `refs/pr/N`), which the user calls
     /// `input`. Sends nothing yet.
-    pub fn new(id: &str, revision: Option<&str>, input: &str, options: &HubOptions) -> Result<Self, Error> {
+    pub fn new(
+        id: &str,
+        revision: Option<&str>,
+        input: &str,
+        options: &HubOptions,
+    ) -> Result<Self, Error> {
         if !crate::model_ref::is_hub_id(id) {
-            return Err(Error::Usage(format!("`{id}` is not the name of a repository")));
+            return Err(Error::Usage(format!(
+                "`{id}` is not the name of a repository"
+            )));
         }
         Ok(Self {
             client: Client::new(options)?,
@@ -200,7 +212,9 @@ impl Hub {
         if let FileKind::Unavailable(why) | FileKind::Other(why) = &file.kind {
             return Err(unavailable(why));
         }
-        let size = file.size.ok_or_else(|| unavailable("its size is not known"))?;
+        let size = file
+            .size
+            .ok_or_else(|| unavailable("its size is not known"))?;
         check_range(path, &range, size)?;
         if range.is_empty() {
             return Ok(Bytes::new());

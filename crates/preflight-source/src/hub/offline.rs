@@ -42,7 +42,12 @@ pub struct CachedHub {
 
 impl CachedHub {
     /// The repository `id` at `revision`, which the user calls `input`.
-    pub fn new(id: &str, revision: Option<&str>, input: &str, options: &HubOptions) -> Result<Self, Error> {
+    pub fn new(
+        id: &str,
+        revision: Option<&str>,
+        input: &str,
+        options: &HubOptions,
+    ) -> Result<Self, Error> {
         let mut found = Self {
             origin: Origin {
                 input: input.into(),
@@ -61,7 +66,12 @@ impl CachedHub {
         let revision = revision.unwrap_or(MAIN);
         let repo = Repo::with_revision(id.into(), RepoType::Model, revision.into());
         let folder = cache.join(repo.folder_name());
-        let nothing = |what: &str| Err(format!("offline, and {what} is not in the Hub's cache `{}`", cache.display()));
+        let nothing = |what: &str| {
+            Err(format!(
+                "offline, and {what} is not in the Hub's cache `{}`",
+                cache.display()
+            ))
+        };
         if !folder.is_dir() {
             found.snapshot = nothing(&format!("`{id}`"));
             return Ok(found);
@@ -118,7 +128,10 @@ impl CachedHub {
         let size = |path: &str| files.iter().find(|file| file.path == path)?.size;
         if let Some(size) = size(wanted::INDEX) {
             // What the index says is judged elsewhere; one that cannot be read names no shard here.
-            let text = match snapshot.read(wanted::INDEX, 0..size.min(wanted::INDEX_BYTES_MAX)).await {
+            let text = match snapshot
+                .read(wanted::INDEX, 0..size.min(wanted::INDEX_BYTES_MAX))
+                .await
+            {
                 Ok(text) => text,
                 Err(_) => Bytes::new(),
             };
@@ -144,7 +157,10 @@ impl CachedHub {
 
     /// Whether a download found that the repository has no such file.
     fn is_absent(&self, path: &str) -> bool {
-        let at = self.absent.as_deref().and_then(|marks| paths::under(marks, path));
+        let at = self
+            .absent
+            .as_deref()
+            .and_then(|marks| paths::under(marks, path));
         at.is_some_and(|mark| mark.is_file())
     }
 }

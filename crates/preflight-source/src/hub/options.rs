@@ -115,13 +115,19 @@ mod tests {
             found.map(|(_, value)| (*value).to_owned())
         };
         let options = HubOptions::from(&environment, "https://hf-mirror.example/").unwrap();
-        assert_eq!(options.endpoint, Endpoint::parse("https://hf-mirror.example").unwrap());
+        assert_eq!(
+            options.endpoint,
+            Endpoint::parse("https://hf-mirror.example").unwrap()
+        );
         assert!(options.token.is_some() && options.is_offline);
         assert_eq!(options.cache, Some("/h/hub".into()));
         assert!(!format!("{options:?}").contains("hf_secret"));
 
         let options = HubOptions::from(&|_| None, HUB).unwrap();
-        assert_eq!(options.endpoint, Endpoint::parse("https://huggingface.co").unwrap());
+        assert_eq!(
+            options.endpoint,
+            Endpoint::parse("https://huggingface.co").unwrap()
+        );
         assert!(options.token.is_none() && !options.is_offline && options.cache.is_none());
         assert!(HubOptions::from(&|_| None, "x").is_err());
     }

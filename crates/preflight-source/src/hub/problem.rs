@@ -65,7 +65,11 @@ impl Refusal {
     /// The server's words, cut to a line of them.
     pub(super) fn words(text: &str) -> Option<String> {
         let words: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        let words: String = words.trim_end_matches('.').chars().take(WORDS_MAX).collect();
+        let words: String = words
+            .trim_end_matches('.')
+            .chars()
+            .take(WORDS_MAX)
+            .collect();
         (!words.is_empty()).then_some(words)
     }
 }

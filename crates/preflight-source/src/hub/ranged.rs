@@ -121,9 +121,16 @@ fn is_same_file(head: &Head, target: Target<'_>, etag: Option<&str>) -> Result<(
     if let Some(commit) = head.first("x-repo-commit")
         && commit != target.commit
     {
-        return changed(format!("commit {}, now {}", short(target.commit), short(commit)));
+        return changed(format!(
+            "commit {}, now {}",
+            short(target.commit),
+            short(commit)
+        ));
     }
-    if let Some(size) = head.first("x-linked-size").and_then(|size| size.parse().ok()) {
+    if let Some(size) = head
+        .first("x-linked-size")
+        .and_then(|size| size.parse().ok())
+    {
         same_size(target, size)?;
     }
     let linked = head.first("x-linked-etag").map(bare);
@@ -148,12 +155,17 @@ fn is_this_range(head: &Head, target: Target<'_>, range: &Range<u64>) -> Result<
         StatusCode::PARTIAL_CONTENT => {}
         // All of a file that was wanted whole is no more than was asked for.
         StatusCode::OK if is_whole => {
-            let size = head.last("content-length").and_then(|length| length.parse().ok());
+            let size = head
+                .last("content-length")
+                .and_then(|length| length.parse().ok());
             return same_size(target, size.unwrap_or(target.size));
         }
         StatusCode::OK => return Err(head.broken("it ignores ranges and sends the whole file")),
         other => {
-            return Err(head.broken(format!("it answers a ranged request with {}", other.as_u16())));
+            return Err(head.broken(format!(
+                "it answers a ranged request with {}",
+                other.as_u16()
+            )));
         }
     }
     let Some((sent, size)) = head.last(CONTENT_RANGE.as_str()).and_then(content_range) else {
@@ -176,7 +188,10 @@ fn same_size(target: Target<'_>, now: u64) -> Result<(), Problem> {
     if now == target.size {
         return Ok(());
     }
-    Err(Problem::Changed(format!("{} bytes were listed, now it has {now}", target.size)))
+    Err(Problem::Changed(format!(
+        "{} bytes were listed, now it has {now}",
+        target.size
+    )))
 }
 
 /// Range and size of `bytes 0-9/100`.

@@ -57,11 +57,26 @@ mod tests {
     #[test]
     fn all_forms_are_understood() {
         assert_eq!(waits(&[("retry-after", "7")]), Some(7));
-        assert_eq!(waits(&[("retry-after", "Sun, 06 Nov 1994 08:50:37 GMT")]), Some(60));
-        assert_eq!(waits(&[("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT")]), Some(0));
-        assert_eq!(waits(&[("ratelimit", "\"resolvers\";r=0;t=172")]), Some(173));
-        assert_eq!(waits(&[("ratelimit", "\"api\";r=3;t=9, \"pages\";r=0;t=4")]), Some(5));
-        assert_eq!(waits(&[("ratelimit", "\"api\"; r=0; t=3"), ("retry-after", "9")]), Some(9));
+        assert_eq!(
+            waits(&[("retry-after", "Sun, 06 Nov 1994 08:50:37 GMT")]),
+            Some(60)
+        );
+        assert_eq!(
+            waits(&[("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT")]),
+            Some(0)
+        );
+        assert_eq!(
+            waits(&[("ratelimit", "\"resolvers\";r=0;t=172")]),
+            Some(173)
+        );
+        assert_eq!(
+            waits(&[("ratelimit", "\"api\";r=3;t=9, \"pages\";r=0;t=4")]),
+            Some(5)
+        );
+        assert_eq!(
+            waits(&[("ratelimit", "\"api\"; r=0; t=3"), ("retry-after", "9")]),
+            Some(9)
+        );
     }
 
     #[test]
@@ -72,6 +87,9 @@ mod tests {
         assert_eq!(waits(&[("ratelimit", "\"resolvers\";r=2998;t=172")]), None);
         assert_eq!(waits(&[("ratelimit", "\"resolvers\";r=0")]), None);
         assert_eq!(waits(&[("retry-after", "99999999999")]), Some(24 * 3600));
-        assert_eq!(waits(&[("ratelimit", "x;r=0;t=18446744073709551615")]), Some(24 * 3600));
+        assert_eq!(
+            waits(&[("ratelimit", "x;r=0;t=18446744073709551615")]),
+            Some(24 * 3600)
+        );
     }
 }

@@ -50,11 +50,20 @@ mod tests {
     #[test]
     fn relative_and_absolute() {
         let here = "https://hub/org/name/resolve/c/f?x=1";
-        assert_eq!(to(here, "/api/cache/f?e=%22a%22").unwrap(), "https://hub/api/cache/f?e=%22a%22");
+        assert_eq!(
+            to(here, "/api/cache/f?e=%22a%22").unwrap(),
+            "https://hub/api/cache/f?e=%22a%22"
+        );
         assert_eq!(to(here, "g").unwrap(), "https://hub/org/name/resolve/c/g");
         assert_eq!(to(here, "//cdn/f").unwrap(), "https://cdn/f");
-        assert_eq!(to(here, "https://cdn:444/f?s=1").unwrap(), "https://cdn:444/f?s=1");
-        assert_eq!(to("http://hub/f", "https://hub/f").unwrap(), "https://hub/f");
+        assert_eq!(
+            to(here, "https://cdn:444/f?s=1").unwrap(),
+            "https://cdn:444/f?s=1"
+        );
+        assert_eq!(
+            to("http://hub/f", "https://hub/f").unwrap(),
+            "https://hub/f"
+        );
     }
 
     #[test]

@@ -114,7 +114,10 @@ mod tests {
         assert_eq!(found(&all[2..]), token("hf_home"));
         assert_eq!(found(&[("HF_TOKEN", " "), all[2]]), token("hf_home"));
         assert_eq!(found(&[("HF_HOME", "/nowhere")]), None);
-        assert_eq!(found(&[all[0], ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")]), None);
+        assert_eq!(
+            found(&[all[0], ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")]),
+            None
+        );
 
         let user = dir.path().join(".cache/huggingface");
         std::fs::create_dir_all(&user).unwrap();

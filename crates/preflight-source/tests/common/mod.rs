@@ -9,6 +9,7 @@ use preflight_source::{Collected, Limits, Source, collect};
 
 pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
+        .enable_all()
         .build()
         .unwrap()
         .block_on(future)

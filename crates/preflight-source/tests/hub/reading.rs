@@ -1,0 +1,142 @@
+//! Round trips, ranges and what they cost.
+
+use loopback_hub::{Host, Repo, Route};
+use preflight_model::snapshot::Content;
+use preflight_source::{Error, Hub, Source as _};
+
+use crate::common::{content, run, shard};
+use crate::{CONFIG, ID, LONG_HEADER, hub_with, is_whole, look, model, options, sent, snapshot};
+
+#[test]
+fn the_cost_is_what_was_sent_and_received() {
+    let hub = hub_with(model(ID));
+    let (collected, _) = look(ID, None, &options(&hub));
+    let log = hub.log();
+    assert_eq!(collected.cost.requests, log.len() as u64);
+    assert_eq!(
+        collected.cost.bytes,
+        log.iter().map(|seen| seen.bytes).sum::<u64>()
+    );
+}
+
+#[test]
+fn a_second_range_goes_straight_to_where_the_file_is() {
+    let hub = hub_with(model(ID));
+    assert!(is_whole(&snapshot(&hub)));
+    let log = hub.log();
+    let of = |route| {
+        let mut seen = sent(&log, route);
+        seen.retain(|seen| seen.file.as_deref() == Some("model-2.safetensors"));
+        seen
+    };
+    assert_eq!(of(Route::Resolve).len(), 1);
+    let ranges: Vec<_> = of(Route::Cdn)
+        .iter()
+        .map(|seen| seen.range.clone().unwrap())
+        .collect();
+    let first = 64 << 10;
+    assert_eq!(
+        ranges,
+        [
+            format!("bytes=0-{}", first - 1),
+            format!("bytes={first}-{}", LONG_HEADER - 1)
+        ]
+    );
+}
+
+#[test]
+fn no_byte_of_a_weight_file_is_read_beyond_the_first_range() {
+    let repo = (0..5).fold(
+        Repo::model(ID).file("config.json", CONFIG),
+        |repo, number| {
+            repo.sparse(
+                &format!("model-{number}.safetensors"),
+                shard(70_000),
+                5 << 30,
+            )
+        },
+    );
+    let hub = hub_with(repo);
+    let (collected, _) = look(ID, None, &options(&hub));
+    for number in 0..5 {
+        let Content::Prefix(header) =
+            content(&collected.snapshot, &format!("model-{number}.safetensors"))
+        else {
+            panic!()
+        };
+        assert_eq!(header.len(), 70_000);
+    }
+    let from_storage = hub.log().into_iter().filter(|seen| seen.host == Host::Cdn);
+    assert_eq!(from_storage.map(|seen| seen.bytes).sum::<u64>(), 5 * 70_000);
+}
+
+#[test]
+fn headers_at_the_edge_of_the_first_range() {
+    const EDGE: usize = 64 << 10;
+    for (end, ranges) in [(EDGE - 1, 1), (EDGE, 1), (EDGE + 1, 2)] {
+        let hub = hub_with(Repo::model(ID).file("config.json", "{}").sparse(
+            "model.safetensors",
+            shard(end),
+            1 << 30,
+        ));
+        let snapshot = snapshot(&hub);
+        assert_eq!(
+            *content(&snapshot, "model.safetensors"),
+            Content::Prefix(shard(end)[..end].to_vec())
+        );
+        assert_eq!(
+            sent(&hub.log(), Route::Cdn).len(),
+            ranges,
+            "header of {end} bytes"
+        );
+    }
+}
+
+#[test]
+fn connections_are_used_again() {
+    let repo = (0..200).fold(
+        Repo::model(ID).file("config.json", CONFIG),
+        |repo, number| repo.file(&format!("model-{number:03}.safetensors"), shard(300)),
+    );
+    let hub = hub_with(repo);
+    let (collected, _) = look(ID, None, &options(&hub));
+    assert!(collected.cost.requests > 400);
+    assert!(
+        hub.connections() <= 130,
+        "{} connections",
+        hub.connections()
+    );
+}
+
+#[test]
+fn names_that_need_encoding() {
+    let odd = "model ä%20?#+&.safetensors";
+    let hub = hub_with(
+        Repo::model(ID)
+            .file("config.json", CONFIG)
+            .file(odd, shard(300)),
+    );
+    let snapshot = snapshot(&hub);
+    assert_eq!(
+        *content(&snapshot, odd),
+        Content::Prefix(shard(300)[..300].to_vec())
+    );
+}
+
+#[test]
+fn a_read_before_the_listing_lists() {
+    let hub = hub_with(model(ID));
+    let source = Hub::new(ID, None, ID, &options(&hub)).unwrap();
+    assert_eq!(
+        run(source.read("config.json", 2..12)).unwrap(),
+        &CONFIG[2..12]
+    );
+    assert!(matches!(
+        run(source.read("none", 0..1)),
+        Err(Error::NotFound(_))
+    ));
+    assert!(matches!(
+        run(source.read("config.json", 0..999)),
+        Err(Error::OutOfRange { .. })
+    ));
+}
