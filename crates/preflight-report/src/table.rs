@@ -137,12 +137,21 @@ fn write_base_models(screen: &mut Screen, model: &ModelReport) {
     if model.base_models.is_empty() || !(is_any || screen.is_verbose()) {
         return;
     }
+    if !screen.is_verbose() {
+        let best = model.base_models.iter().filter(|base| base.compatible);
+        let names: Vec<String> = best
+            .take(BASE_MODELS_SHOWN)
+            .map(|base| short(&base.name, NAME_MAX))
+            .collect();
+        screen.blank();
+        let text = format!(
+            "Best base models: {} (`byom-preflight base-models MODEL` says why)",
+            names.join(", ")
+        );
+        return screen.paragraph("", &text, Keep::Quoted);
+    }
     screen.heading("Base models, best first");
-    for base in model
-        .base_models
-        .iter()
-        .take(screen.at_most(BASE_MODELS_SHOWN))
-    {
+    for base in &model.base_models {
         let fit = if base.compatible {
             ""
         } else {

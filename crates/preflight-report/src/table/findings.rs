@@ -150,7 +150,10 @@ fn place(finding: &Finding) -> Option<String> {
 fn write_notes(screen: &mut Screen, model: &ModelReport) {
     let mut notes: Vec<(&str, &Finding)> = vec![];
     // What another policy would decide stands in a line of its own.
-    let rows = model.rules.iter().filter(|row| row.ignored.is_none() && row.id != "policy-outdated");
+    let rows = model
+        .rules
+        .iter()
+        .filter(|row| row.ignored.is_none() && row.id != "policy-outdated");
     for row in rows {
         let is_note =
             row.level == Level::Note && matches!(row.outcome, Outcome::Warn | Outcome::Unknown);
@@ -246,10 +249,16 @@ fn titles(model: &ModelReport, rows: &[&RuleRow]) -> Vec<String> {
     ids.into_iter()
         .map(|id| {
             let of_rule = rows.iter().filter(|row| row.id == id);
-            let mut targets: Vec<Target> = of_rule.flat_map(|row| row.targets.iter().copied()).collect();
+            let mut targets: Vec<Target> = of_rule
+                .flat_map(|row| row.targets.iter().copied())
+                .collect();
             targets.sort_unstable();
             let is_all = targets.len() == model.verdicts.len();
-            if is_all { id.into() } else { format!("{id} ({})", names(&targets)) }
+            if is_all {
+                id.into()
+            } else {
+                format!("{id} ({})", names(&targets))
+            }
         })
         .collect()
 }

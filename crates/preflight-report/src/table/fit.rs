@@ -32,7 +32,11 @@ pub(super) fn write(screen: &mut Screen, fit: &Fit) {
     let is_unknown = |option: &FitOption| option.verdict == FitVerdict::Unknown;
     if fit.options.iter().all(is_unknown) {
         screen.blank();
-        screen.paragraph("", &format!("Which hardware it needs for {load} is not known."), Keep::Words);
+        screen.paragraph(
+            "",
+            &format!("Which hardware it needs for {load} is not known."),
+            Keep::Words,
+        );
         return;
     }
     screen.heading(&match &fit.smallest {
