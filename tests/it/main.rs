@@ -9,6 +9,8 @@ mod bad_files;
 mod bad_weights;
 mod command_line;
 mod fixtures;
+mod hub;
+mod hub_campaign;
 mod large;
 mod lists;
 mod recordings;

@@ -32,6 +32,11 @@ pub fn read(root: &Path) -> io::Result<Vec<Repo>> {
     Ok(repos)
 }
 
+/// The model `id` with the files of one folder.
+pub fn model(id: &str, folder: &Path) -> io::Result<Repo> {
+    fill(settings(Repo::model(id), folder)?, folder, "")
+}
+
 fn read_kind(root: &Path, kind: Kind) -> io::Result<Vec<Repo>> {
     let mut repos: BTreeMap<String, Repo> = BTreeMap::new();
     for (org, org_folder) in folders(root)? {
