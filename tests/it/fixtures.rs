@@ -63,6 +63,8 @@ fn summary(model: &Value) -> String {
         .unwrap();
         for outcome in ["fail", "unknown", "warn"] {
             let mut ids = rules_of(model, target, outcome);
+            // Only what can move a verdict: a note never does.
+            ids.retain(|id| *id != "policy-outdated");
             ids.sort_unstable();
             if !ids.is_empty() {
                 writeln!(text, "    {outcome}: {}", ids.join(", ")).unwrap();
