@@ -1,5 +1,6 @@
 //! The verdict algebra of `DESIGN.md`, "Verdicts and exit codes": a test for each sentence.
 
+use crate::case::Options;
 use crate::report::Verdict::{self, Fail, Pass, Undecided};
 use crate::report::{Level, ModelReport, Outcome, RuleRow, Target};
 use crate::testing::Repo;
@@ -155,6 +156,22 @@ fn fail_on_warning_moves_neither_unknown_warnings_nor_notes() {
     let note = row(&report, "policy-outdated", Target::Upload);
     assert_eq!((note.level, note.outcome), (Level::Note, Outcome::Warn));
     assert_eq!(of(&report), [Pass, Undecided]);
+}
+
+#[test]
+fn a_rule_at_level_note_moves_nothing_even_then() {
+    let report = Repo::new(WARNING).report();
+    let mut row = row(&report, "chat-template-missing", Target::Upload).clone();
+    let strict = Options {
+        fail_on_warning: true,
+        ..Options::default()
+    };
+    assert_eq!(
+        super::verdict(std::slice::from_ref(&row), Target::Upload, &strict),
+        Fail
+    );
+    row.level = Level::Note;
+    assert_eq!(super::verdict(&[row], Target::Upload, &strict), Pass);
 }
 
 #[test]

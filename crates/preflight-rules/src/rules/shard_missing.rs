@@ -56,3 +56,55 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
         })
         .collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Repo;
+
+    fn run(text: &str) -> String {
+        Repo::new(text).run(super::RULE.id)
+    }
+
+    const INDEX: &str = "//- model.safetensors removed\n//- model.safetensors.index.json";
+
+    #[test]
+    fn an_index_that_was_not_read_names_nothing() {
+        let broken = run(&format!("{INDEX}\n[]"));
+        assert!(
+            broken.contains("skip\n  the index cannot be read: see index-mismatch"),
+            "{broken}"
+        );
+        let unread = run(&format!("{INDEX} unavailable timed out"));
+        assert!(
+            unread.starts_with("upload, fine-tune: unknown\n"),
+            "{unread}"
+        );
+    }
+
+    #[test]
+    fn a_file_that_config_json_names() {
+        let named = "//- config.json +\n{\"transformers_weights\": \"acme.safetensors\"}\n";
+        let absent = run(named);
+        assert!(
+            absent.contains("fail\n  config.json: `acme.safetensors` is named"),
+            "{absent}"
+        );
+        let present = run(&format!(
+            "{named}//- acme.safetensors\nmodel.norm.weight BF16 [16]"
+        ));
+        assert_eq!(present, "upload, fine-tune: pass\n");
+    }
+
+    #[test]
+    fn a_shard_that_cannot_be_read_is_there() {
+        let map = "{\"weight_map\": {\"a\": \"1.safetensors\"}}";
+        for how in [" unavailable timed out", " pointer 100", " raw 4\n{}"] {
+            let got = run(&format!("{INDEX}\n{map}\n//- 1.safetensors{how}"));
+            assert_eq!(got, "upload, fine-tune: pass\n", "{how}");
+        }
+        let subfolder = run(&format!(
+            "{INDEX}\n{map}\n//- fp16/1.safetensors\na BF16 [1]"
+        ));
+        assert!(subfolder.contains("fail\n"), "{subfolder}");
+    }
+}
