@@ -13,7 +13,7 @@ use crate::source::{Cost, FileKind, ListedFile, Source};
 
 /// First range of a remote weight file without an index: the header of a model of 300 tensors has
 /// about 40 kB, and a single file seldom has more.
-const FIRST_BYTES: u64 = 64 << 10;
+pub(crate) const FIRST_BYTES: u64 = 64 << 10;
 /// Least and most of a first range that is computed from the index.
 const FIRST_BYTES_RANGE: (u64, u64) = (4 << 10, 2 << 20);
 /// Header bytes per byte of index. An entry of the index is the tensor's name and about 45 bytes, one

@@ -10,10 +10,12 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Instant;
 
-use common::{collect_all, content, header, paths, pointer, reason, run, shard, write_file};
+use common::{
+    collect_all, content, header, open_local, paths, pointer, reason, run, shard, write_file,
+};
 use preflight_model::fact::Fact;
 use preflight_model::snapshot::{Access, Content, SourceKind};
-use preflight_source::{Collected, Folder, Limits, ModelRef, collect, open};
+use preflight_source::{Collected, Folder, Limits, collect};
 
 fn collect_folder(dir: &Path) -> Collected {
     collect_all(&Folder::new(dir, "folder").unwrap())
@@ -200,7 +202,7 @@ fn a_folder_is_opened_by_its_path() {
     let dir = tempfile::tempdir().unwrap();
     write_file(dir.path(), "recording.json", r#"{"format": "audio"}"#);
     let input = dir.path().to_str().unwrap();
-    let source = open(&ModelRef::from_argument(input).unwrap()).unwrap();
+    let source = open_local(input);
     let snapshot = collect_all(&*source).snapshot;
     assert_eq!(
         (snapshot.origin.source, snapshot.origin.input.as_str()),
@@ -263,7 +265,7 @@ mod unix {
                 .unwrap()
                 .success()
         );
-        let source = open(&ModelRef::from_argument(dir.path().to_str().unwrap()).unwrap()).unwrap();
+        let source = open_local(dir.path().to_str().unwrap());
         let snapshot = collect_all(&*source).snapshot;
         assert_eq!(reason(&snapshot, "recording.json"), "a named pipe");
     }
@@ -332,7 +334,7 @@ mod unix {
         symlink("../../blobs/bbbb", snapshot_dir.join("model.safetensors")).unwrap();
 
         for (given, revision) in [(&repository, Some("main")), (&snapshot_dir, None)] {
-            let source = open(&ModelRef::from_argument(given.to_str().unwrap()).unwrap()).unwrap();
+            let source = open_local(given.to_str().unwrap());
             let snapshot = collect_all(&*source).snapshot;
             let origin = &snapshot.origin;
             assert_eq!(

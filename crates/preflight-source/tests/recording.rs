@@ -8,12 +8,12 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
-use common::{collect_all, content, header, pointer, reason, run, shard, write_file};
+use common::{collect_all, content, header, open_local, pointer, reason, run, shard, write_file};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use preflight_model::fact::{Defect, Fact};
 use preflight_model::snapshot::{Access, Content, File, Origin, Snapshot, SourceKind};
-use preflight_source::{Error, Folder, ModelRef, Recording, Source, open, recording};
+use preflight_source::{Error, Folder, Recording, Source, recording};
 use serde_json::{Value, json};
 
 fn open_at(dir: &Path) -> Recording {
@@ -240,7 +240,7 @@ fn recorded(document: &Value) -> tempfile::TempDir {
 #[test]
 fn a_recording_by_hand_needs_little() {
     let dir = recorded(&document(|_| ()));
-    let source = open(&ModelRef::from_argument(dir.path().to_str().unwrap()).unwrap()).unwrap();
+    let source = open_local(dir.path().to_str().unwrap());
     let snapshot = collect_all(&*source).snapshot;
     assert_eq!(
         (snapshot.origin.source, snapshot.origin.stands_for),

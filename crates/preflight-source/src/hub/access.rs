@@ -49,11 +49,10 @@ impl Denial {
         match (refusal.status, refusal.code.as_deref()) {
             _ if refusal.is_elsewhere => Self::Unclear,
             (_, Some("GatedRepo")) => Self::Gated,
-            (_, Some("RepoNotFound")) => Self::Missing,
+            (_, Some("RepoNotFound")) | (StatusCode::UNAUTHORIZED, None) => Self::Missing,
             (_, Some("RevisionNotFound")) => Self::NoRevision,
             (_, Some("DisabledRepo")) => Self::Disabled,
             (StatusCode::FORBIDDEN, _) if says(refusal, DISABLED) => Self::Disabled,
-            (StatusCode::UNAUTHORIZED, None) => Self::Missing,
             _ => Self::Unclear,
         }
     }

@@ -140,15 +140,22 @@ impl Client {
     pub(super) async fn get(&self, url: &Url, bytes_max: u64) -> Result<(Head, Bytes), Problem> {
         let mut attempts = self.attempts();
         loop {
-            let problem = match self.open(url, None).await {
-                Ok(mut head) => match self.body(&mut head, bytes_max).await {
-                    Ok(body) => return Ok((head, body)),
-                    Err(problem) => problem,
-                },
-                Err(problem) => problem,
-            };
-            attempts.after(problem).await?;
+            match self.get_once(url, bytes_max).await {
+                Ok(answer) => return Ok(answer),
+                Err(problem) => attempts.after(problem).await?,
+            }
         }
+    }
+
+    /// One attempt at [`Client::get`].
+    pub(super) async fn get_once(
+        &self,
+        url: &Url,
+        bytes_max: u64,
+    ) -> Result<(Head, Bytes), Problem> {
+        let mut head = self.open(url, None).await?;
+        let body = self.body(&mut head, bytes_max).await?;
+        Ok((head, body))
     }
 
     /// One attempt: follows redirects to a successful answer.

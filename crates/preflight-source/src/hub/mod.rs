@@ -38,6 +38,7 @@ use tokio::sync::OnceCell;
 pub use offline::CachedHub;
 pub use options::{HubOptions, TIMEOUT};
 
+use crate::collect::FIRST_BYTES;
 use crate::regular::check_range;
 use crate::source::{BoxFuture, Cost, FileKind, ListedFile, Listing, Source};
 use crate::{Error, paths};
@@ -119,7 +120,7 @@ impl Hub {
     async fn find(&self) -> Found {
         let revision = self.revision.as_deref();
         let info = listing::info(&self.client, &self.id, revision);
-        let early = Early::read(&self.client, &self.id, revision);
+        let early = Early::read(&self.client, &self.id, revision, FIRST_BYTES);
         let (info, early) = join(info, early).await;
         match info {
             Ok(info) => self.found_at(info, early).await,
@@ -147,7 +148,7 @@ impl Hub {
         };
         Found {
             access,
-            early: early.at(&info.commit),
+            early,
             id,
             commit: Some(info.commit),
             files,
@@ -219,9 +220,6 @@ impl Hub {
         if range.is_empty() {
             return Ok(Bytes::new());
         }
-        if let Some(bytes) = found.early.take(path, &range, size) {
-            return Ok(bytes);
-        }
         let target = Target {
             path,
             url: &self.client.endpoint.file(&found.id, commit, path),
@@ -229,24 +227,24 @@ impl Hub {
             size,
             sha256: file.sha256.as_deref(),
         };
-        let read = ranged::read(&self.client, &self.seen, target, &range);
-        read.await.map_err(|problem| self.refused(path, &problem))
-    }
-
-    fn refused(&self, path: &str, problem: &Problem) -> Error {
-        match Denial::of(problem) {
-            Denial::Gated | Denial::Disabled => Error::Refused {
-                path: path.into(),
-                reason: problem.to_string(),
-            },
-            _ if matches!(problem, Problem::Status(refusal) if refusal.is("EntryNotFound")) => {
-                Error::NotFound(path.into())
-            }
-            _ => Error::Unavailable {
-                path: path.into(),
-                reason: problem.to_string(),
-            },
+        if let Some(bytes) = found.early.take(&self.seen, target, &range) {
+            return Ok(bytes);
         }
+        let read = ranged::read(&self.client, &self.seen, target, &range);
+        read.await.map_err(|problem| refused(path, &problem))
+    }
+}
+
+/// Why a file was not read.
+fn refused(path: &str, problem: &Problem) -> Error {
+    let path = path.to_owned();
+    let reason = problem.to_string();
+    match Denial::of(problem) {
+        Denial::Gated | Denial::Disabled => Error::Refused { path, reason },
+        _ if matches!(problem, Problem::Status(refusal) if refusal.is("EntryNotFound")) => {
+            Error::NotFound(path)
+        }
+        _ => Error::Unavailable { path, reason },
     }
 }
 

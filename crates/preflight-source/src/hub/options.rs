@@ -10,7 +10,7 @@ use crate::Error;
 
 /// Time for one model where the user gives none: a check takes less than a second, and a full set of
 /// retries of one request a quarter of a minute.
-pub const TIMEOUT: Duration = Duration::from_secs(60);
+pub const TIMEOUT: Duration = Duration::from_mins(1);
 /// Longest silence of a server: as `huggingface_hub` has it for reads.
 /// Source: `HF_HUB_DOWNLOAD_TIMEOUT`,
 /// <https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables>

@@ -11,6 +11,9 @@ use reqwest::{StatusCode, Url};
 use super::client::{Client, Head};
 use super::problem::Problem;
 
+/// The commit that a file is of.
+const COMMIT: &str = "x-repo-commit";
+
 /// A file as it was listed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Target<'a> {
@@ -35,6 +38,17 @@ struct File {
     etag: Option<String>,
 }
 
+impl File {
+    /// What an answer shows of the file.
+    fn at(client: &Client, head: &Head) -> Self {
+        let is_moved = !client.endpoint.is_origin_of(head.url());
+        Self {
+            place: is_moved.then(|| SignedUrl(head.url().clone())),
+            etag: validator(head),
+        }
+    }
+}
+
 #[derive(Clone)]
 struct SignedUrl(Url);
 
@@ -56,6 +70,71 @@ impl Seen {
     }
 }
 
+/// The start of a file that was not listed yet.
+#[derive(Debug)]
+pub(super) struct Start {
+    commit: Option<String>,
+    size: u64,
+    /// SHA-256 of the whole file, where git-lfs keeps it.
+    sha256: Option<String>,
+    bytes: Bytes,
+    file: File,
+}
+
+impl Start {
+    /// A file that was read whole, without a range.
+    pub(super) fn whole(head: &Head, bytes: Bytes) -> Self {
+        Self {
+            commit: head.first(COMMIT).map(str::to_owned),
+            size: bytes.len() as u64,
+            sha256: None,
+            bytes,
+            file: File::default(),
+        }
+    }
+
+    /// The first bytes of a file, at most `length`: one attempt.
+    pub(super) async fn read(client: &Client, url: &Url, length: u64) -> Result<Self, Problem> {
+        let mut head = client.open(url, Some(&(0..length))).await?;
+        let sent = head.last(CONTENT_RANGE.as_str()).and_then(content_range);
+        let Some((range, size)) = sent.filter(|_| head.status() == StatusCode::PARTIAL_CONTENT)
+        else {
+            return Err(head.broken("it ignores ranges"));
+        };
+        if range != (0..length.min(size)) {
+            return Err(head.broken("it sends another range"));
+        }
+        let bytes = client.body(&mut head, range.end).await?;
+        Ok(Self {
+            commit: head.first(COMMIT).map(str::to_owned),
+            size,
+            sha256: head
+                .first("x-linked-etag")
+                .map(|etag| bare(etag).to_owned()),
+            file: File::at(client, &head),
+            bytes,
+        })
+    }
+
+    /// The bytes of `range` where this is the start of the file that was listed; the next range of it
+    /// is read from where this one came from.
+    pub(super) fn take(self, seen: &Seen, target: Target<'_>, range: &Range<u64>) -> Option<Bytes> {
+        let is_same_content = match (&self.sha256, target.sha256) {
+            (Some(sent), Some(listed)) => sent.eq_ignore_ascii_case(listed),
+            _ => true,
+        };
+        let is_same = self.commit.as_deref() == Some(target.commit)
+            && self.size == target.size
+            && is_same_content;
+        let end = usize::try_from(range.end).ok()?;
+        if !is_same || range.start != 0 || end > self.bytes.len() {
+            return None;
+        }
+        seen.change(target.path, |file| *file = self.file);
+        Some(self.bytes.slice(..end))
+    }
+}
+
 /// The bytes of `range`, which is not empty and lies within the file.
 pub(super) async fn read(
     client: &Client,
@@ -69,10 +148,10 @@ pub(super) async fn read(
         let place = known.place.as_ref().map_or(target.url, |place| &place.0);
         match attempt(client, target, place, range, known.etag.as_deref()).await {
             Ok((bytes, head)) => {
+                let now = File::at(client, &head);
                 seen.change(target.path, |file| {
-                    let is_moved = !client.endpoint.is_origin_of(head.url());
-                    file.place = is_moved.then(|| SignedUrl(head.url().clone()));
-                    file.etag = file.etag.take().or_else(|| validator(&head));
+                    file.place = now.place;
+                    file.etag = file.etag.take().or(now.etag);
                 });
                 return Ok(bytes);
             }
@@ -118,7 +197,7 @@ async fn attempt(
 /// Whether the answer is about the file that was listed and read before.
 fn is_same_file(head: &Head, target: Target<'_>, etag: Option<&str>) -> Result<(), Problem> {
     let changed = |what: String| Err(Problem::Changed(what));
-    if let Some(commit) = head.first("x-repo-commit")
+    if let Some(commit) = head.first(COMMIT)
         && commit != target.commit
     {
         return changed(format!(
@@ -153,8 +232,9 @@ fn is_this_range(head: &Head, target: Target<'_>, range: &Range<u64>) -> Result<
     let is_whole = *range == (0..target.size);
     match head.status() {
         StatusCode::PARTIAL_CONTENT => {}
-        // All of a file that was wanted whole is no more than was asked for.
-        StatusCode::OK if is_whole => {
+        // All of a file that was wanted whole is no more than was asked for. It has to name the commit,
+        // since a page that wants a login is a 200 too.
+        StatusCode::OK if is_whole && head.first(COMMIT).is_some() => {
             let size = head
                 .last("content-length")
                 .and_then(|length| length.parse().ok());

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 /// Longest wait that is believed; what is longer is as good as never.
-const WAIT_MAX: Duration = Duration::from_secs(24 * 3600);
+const WAIT_MAX: Duration = Duration::from_hours(24);
 
 /// The wait that an answer asks for: `Retry-After` as seconds or date, or the Hub's own
 /// `RateLimit: "resolvers";r=0;t=172`, which counts the seconds to the end of the window.

@@ -91,8 +91,8 @@ mod tests {
         Token::from_environment(&environment).unwrap()
     }
 
-    fn token(text: &str) -> Option<Token> {
-        Some(Token(text.into()))
+    fn text(token: Option<Token>) -> Option<String> {
+        token.map(|token| token.0)
     }
 
     #[test]
@@ -109,10 +109,13 @@ mod tests {
             ("HF_TOKEN_PATH", elsewhere),
             ("HF_HOME", home),
         ];
-        assert_eq!(found(&all), token("hf_env"));
-        assert_eq!(found(&all[1..]), token("hf_path"));
-        assert_eq!(found(&all[2..]), token("hf_home"));
-        assert_eq!(found(&[("HF_TOKEN", " "), all[2]]), token("hf_home"));
+        assert_eq!(text(found(&all)).unwrap(), "hf_env");
+        assert_eq!(text(found(&all[1..])).unwrap(), "hf_path");
+        assert_eq!(text(found(&all[2..])).unwrap(), "hf_home");
+        assert_eq!(
+            text(found(&[("HF_TOKEN", " "), all[2]])).unwrap(),
+            "hf_home"
+        );
         assert_eq!(found(&[("HF_HOME", "/nowhere")]), None);
         assert_eq!(
             found(&[all[0], ("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")]),
@@ -122,7 +125,7 @@ mod tests {
         let user = dir.path().join(".cache/huggingface");
         std::fs::create_dir_all(&user).unwrap();
         std::fs::write(user.join("token"), "hf_user").unwrap();
-        assert_eq!(found(&[("HOME", home)]), token("hf_user"));
+        assert_eq!(text(found(&[("HOME", home)])).unwrap(), "hf_user");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use preflight_model::snapshot::{Content, Snapshot};
-use preflight_source::{Collected, Limits, Source, collect};
+use preflight_source::{Collected, Limits, ModelRef, Source, collect, open};
 
 pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
@@ -13,6 +13,12 @@ pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
         .build()
         .unwrap()
         .block_on(future)
+}
+
+/// Opens a folder or a recording as the command line does.
+pub(crate) fn open_local(input: &str) -> Box<dyn Source> {
+    let model = ModelRef::from_argument(input).unwrap();
+    open(&model, || panic!("`{input}` is not on the Hub")).unwrap()
 }
 
 pub(crate) fn collect_all(source: &dyn Source) -> Collected {

@@ -6,6 +6,7 @@
 mod common;
 
 mod access;
+mod early;
 mod faults;
 mod listing;
 mod offline;

@@ -1,0 +1,90 @@
+//! What is asked for before the listing has answered.
+
+use loopback_hub::{Fault, LoopbackHub, Repo, Route, Rule};
+use preflight_model::snapshot::{Content, Snapshot};
+
+use crate::common::{content, shard};
+use crate::{CONFIG, ID, hub_with, look, options, snapshot};
+
+/// A model of one weight file, with all the small files that are asked for early.
+fn single(header: usize) -> Repo {
+    Repo::model(ID)
+        .file("config.json", CONFIG)
+        .file("generation_config.json", "{}")
+        .file("special_tokens_map.json", "{}")
+        .file("tokenizer_config.json", "{}")
+        .file("model.safetensors", shard(header))
+}
+
+fn is_right(snapshot: &Snapshot, header: usize) -> bool {
+    *content(snapshot, "config.json") == Content::Whole(CONFIG.into())
+        && *content(snapshot, "tokenizer_config.json") == Content::Whole("{}".into())
+        && *content(snapshot, "model.safetensors")
+            == Content::Prefix(shard(header)[..header].to_vec())
+}
+
+/// Requests for a file at `main`, and at the commit.
+fn asked(hub: &LoopbackHub, file: &str) -> (usize, usize) {
+    let log = hub.take_log();
+    let of_file = log
+        .iter()
+        .filter(|seen| seen.route == Route::Resolve && seen.file.as_deref() == Some(file));
+    let (early, late): (Vec<_>, Vec<_>) =
+        of_file.partition(|seen| seen.path.contains("/resolve/main/"));
+    (early.len(), late.len())
+}
+
+#[test]
+fn a_model_of_one_file_is_not_asked_for_again() {
+    let hub = hub_with(single(300));
+    assert!(is_right(&snapshot(&hub), 300));
+    let log = hub.take_log();
+    assert!(
+        log.iter()
+            .all(|seen| !seen.path.contains("/resolve/") || seen.path.contains("/resolve/main/"))
+    );
+    // One for the listing; for each file one at the hub and one where it leads.
+    assert_eq!(log.len(), 1 + 2 * 5);
+}
+
+#[test]
+fn a_longer_header_is_read_on_from_the_same_place() {
+    let hub = hub_with(single(100_000));
+    assert!(is_right(&snapshot(&hub), 100_000));
+    assert_eq!(asked(&hub, "model.safetensors"), (1, 0));
+}
+
+#[test]
+fn what_is_of_another_commit_is_read_again() {
+    for (file, header) in [("config.json", 300), ("model.safetensors", 300)] {
+        let hub = hub_with(single(header));
+        let rule = Rule::new(Fault::OtherCommit).on(Route::Resolve).file(file);
+        // A redirect to the cache tells the commit again, with another address.
+        hub.inject(rule.times(1));
+        assert!(is_right(&snapshot(&hub), header), "{file}");
+        assert_eq!(asked(&hub, file), (1, 1), "{file}");
+    }
+}
+
+#[test]
+fn what_is_of_another_size_is_read_again() {
+    let hub = hub_with(single(300));
+    hub.inject(Rule::new(Fault::OtherSize).on(Route::Cdn).times(1));
+    assert!(is_right(&snapshot(&hub), 300));
+    assert_eq!(asked(&hub, "model.safetensors"), (1, 1));
+}
+
+#[test]
+fn a_page_in_the_place_of_a_file_is_not_taken_for_it() {
+    let hub = hub_with(single(300));
+    hub.inject(Rule::new(Fault::HtmlPage).on(Route::Resolve).times(5));
+    assert!(is_right(&snapshot(&hub), 300));
+}
+
+#[test]
+fn files_that_are_not_there_do_no_harm() {
+    let hub = hub_with(Repo::model(ID).file("README.md", "x"));
+    let (collected, _) = look(ID, None, &options(&hub));
+    assert_eq!(collected.snapshot.files.known().unwrap().len(), 1);
+    assert_eq!(collected.cost.requests, 6);
+}
