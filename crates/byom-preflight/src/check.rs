@@ -15,7 +15,9 @@ use preflight_rules::policy::Policy;
 use preflight_rules::report::{Cost, ModelReport, Report, Target, Verdict};
 use preflight_source::ModelRef;
 
-use crate::args::{Check, FailOn, Format, MethodArg, ModelType, TargetArg, Training, TrainingTypeArg};
+use crate::args::{
+    Check, FailOn, Format, MethodArg, ModelType, TargetArg, Training, TrainingTypeArg,
+};
 use crate::failure::{Failure, code_of};
 use crate::read::Reading;
 use crate::{policy, screen};
@@ -62,7 +64,10 @@ pub(crate) fn check(
     let (snapshot, cost) = match reading.read(model) {
         Ok(read) => read,
         Err(error) if error.is_usage() => return Err(error.into()),
-        Err(error) => (unreachable(model, &error), preflight_source::Cost::default()),
+        Err(error) => (
+            unreachable(model, &error),
+            preflight_source::Cost::default(),
+        ),
     };
     let checkpoint = Checkpoint::read(&snapshot);
     let cost = Cost {
@@ -135,23 +140,31 @@ pub(crate) fn training(training: &Training) -> Options {
 /// A name that no catalog has is a typing mistake; one of another catalog is for the rule to tell.
 fn known_base_model(name: &str, policy: &Policy) -> Result<(), Failure> {
     let own = policy.target(Target::FineTune).base_models().ok().flatten();
-    let anywhere = Catalog::shipped().iter().any(|catalog| catalog.get(name).is_some());
+    let anywhere = Catalog::shipped()
+        .iter()
+        .any(|catalog| catalog.get(name).is_some());
     if anywhere || own.is_some_and(|catalog| catalog.get(name).is_some()) {
         return Ok(());
     }
-    let meant = own
-        .and_then(|catalog| catalog.suggest(name))
-        .or_else(|| Catalog::shipped().iter().find_map(|catalog| catalog.suggest(name)));
+    let meant = own.and_then(|catalog| catalog.suggest(name)).or_else(|| {
+        Catalog::shipped()
+            .iter()
+            .find_map(|catalog| catalog.suggest(name))
+    });
     let hint = meant.map_or_else(
         || "; `byom-preflight base-models` lists them".to_owned(),
         |meant| format!("; did you mean `{meant}`?"),
     );
-    Err(Failure::usage(format!("no base model is called `{name}`{hint}")))
+    Err(Failure::usage(format!(
+        "no base model is called `{name}`{hint}"
+    )))
 }
 
 /// Nodes that the platform does not offer hold no model; asking for one is a typing mistake.
 fn offered_node(arguments: &Check, policy: &Policy) -> Result<(), Failure> {
-    let Some(table) = policy.platform.hardware.known() else { return Ok(()) };
+    let Some(table) = policy.platform.hardware.known() else {
+        return Ok(());
+    };
     let mut nodes = Hardware::built_in().options(table);
     if let Some(gpu) = &arguments.gpu {
         let mut kinds: Vec<_> = nodes.iter().map(|node| node.gpu.kind.clone()).collect();
@@ -168,8 +181,14 @@ fn offered_node(arguments: &Check, policy: &Policy) -> Result<(), Failure> {
     }
     let wanted = |count| nodes.iter().any(|node| node.count == count);
     if let Some(count) = arguments.gpu_count.filter(|&count| !wanted(count)) {
-        let kind = arguments.gpu.as_ref().map_or(String::new(), |gpu| format!(" `{gpu}`"));
-        return Err(Failure::usage(format!("no node of policy `{}` has {count} GPUs{kind}", policy.id)));
+        let kind = arguments
+            .gpu
+            .as_ref()
+            .map_or(String::new(), |gpu| format!(" `{gpu}`"));
+        return Err(Failure::usage(format!(
+            "no node of policy `{}` has {count} GPUs{kind}",
+            policy.id
+        )));
     }
     Ok(())
 }
@@ -198,7 +217,9 @@ fn models(arguments: &[String]) -> Result<Vec<ModelRef>, Failure> {
             .lock()
             .take(LIST_BYTES_MAX)
             .read_to_string(&mut list)
-            .map_err(|error| Failure::usage(format!("cannot read the list on standard input: {error}")))?;
+            .map_err(|error| {
+                Failure::usage(format!("cannot read the list on standard input: {error}"))
+            })?;
         let lines = list.lines().map(str::trim);
         for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
             models.push(ModelRef::from_list(line)?);
@@ -219,7 +240,10 @@ fn catalog(policy: &Policy) -> (String, String) {
 /// Fail before undecided before pass.
 fn worst(reports: &[ModelReport]) -> Verdict {
     let verdicts = reports.iter().flat_map(|report| &report.verdicts);
-    verdicts.map(|(_, verdict)| *verdict).max().unwrap_or(Verdict::Undecided)
+    verdicts
+        .map(|(_, verdict)| *verdict)
+        .max()
+        .unwrap_or(Verdict::Undecided)
 }
 
 fn message(reports: &[ModelReport]) -> String {

@@ -68,5 +68,9 @@ impl From<preflight_source::Error> for Failure {
 
 /// A line for the user that is not part of the result. A closed stderr is nobody's business.
 pub(crate) fn say(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{}", preflight_report::escape::for_terminal(line, 4000));
+    let _ = writeln!(
+        io::stderr().lock(),
+        "{}",
+        preflight_report::escape::for_terminal(line, 4000)
+    );
 }

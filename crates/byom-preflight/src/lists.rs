@@ -17,7 +17,11 @@ use crate::{check, policy, screen};
 pub(crate) fn explain(id: &str) -> Result<(), Failure> {
     let Some(rule) = preflight_rules::rule(id) else {
         let hint = suggest::did_you_mean(id, RULES.iter().map(|rule| rule.id));
-        let hint = if hint.is_empty() { "; `byom-preflight rules` lists them".into() } else { hint };
+        let hint = if hint.is_empty() {
+            "; `byom-preflight rules` lists them".into()
+        } else {
+            hint
+        };
         return Err(Failure::usage(format!("no rule is called `{id}`{hint}")));
     };
     screen::print(&page::plain(rule.docs, screen::width().into()))
@@ -27,7 +31,9 @@ pub(crate) fn explain(id: &str) -> Result<(), Failure> {
 pub(crate) fn rules(choice: &PolicyChoice) -> Result<(), Failure> {
     let policy = policy::choose(&choice.policy)?;
     let level = |id, target| {
-        let level = policy.level(id, target).map(preflight_rules::report::Level::as_str);
+        let level = policy
+            .level(id, target)
+            .map(preflight_rules::report::Level::as_str);
         level.unwrap_or("-").to_owned()
     };
     let rows: Vec<_> = RULES
@@ -41,15 +47,25 @@ pub(crate) fn rules(choice: &PolicyChoice) -> Result<(), Failure> {
             ]
         })
         .collect();
-    let table = list(&["rule", "upload", "fine-tune", "says"], &rows, screen::width().into());
-    screen::print(&format!("{table}\nLevels of policy {}, as of {}.\n", policy.id, policy.as_of))
+    let table = list(
+        &["rule", "upload", "fine-tune", "says"],
+        &rows,
+        screen::width().into(),
+    );
+    screen::print(&format!(
+        "{table}\nLevels of policy {}, as of {}.\n",
+        policy.id, policy.as_of
+    ))
 }
 
 /// `hardware`.
 pub(crate) fn hardware(choice: &PolicyChoice) -> Result<(), Failure> {
     let policy = policy::choose(&choice.policy)?;
     let id = policy.platform.hardware.get().map_err(|_| {
-        Failure::undecided(format!("policy `{}` does not say which hardware there is", policy.id))
+        Failure::undecided(format!(
+            "policy `{}` does not say which hardware there is",
+            policy.id
+        ))
     })?;
     let rows: Vec<_> = Hardware::built_in()
         .options(id)
@@ -75,14 +91,11 @@ pub(crate) fn hardware(choice: &PolicyChoice) -> Result<(), Failure> {
 /// `base-models [MODEL]`.
 pub(crate) fn base_models(arguments: &BaseModels) -> Result<(), Failure> {
     let policy = policy::choose(&arguments.policy.policy)?;
-    let catalog = match policy.target(Target::FineTune).base_models() {
-        Ok(Some(catalog)) => catalog,
-        _ => {
-            return Err(Failure::undecided(format!(
-                "the base models of policy `{}` are not known",
-                policy.id
-            )));
-        }
+    let Ok(Some(catalog)) = policy.target(Target::FineTune).base_models() else {
+        return Err(Failure::undecided(format!(
+            "the base models of policy `{}` are not known",
+            policy.id
+        )));
     };
     match &arguments.model {
         None => all(catalog),
@@ -137,7 +150,11 @@ fn ranking(matches: &[preflight_rules::report::BaseModelMatch]) -> Result<(), Fa
             ]
         })
         .collect();
-    let table = list(&["base model", "fits", "because"], &rows, screen::width().into());
+    let table = list(
+        &["base model", "fits", "because"],
+        &rows,
+        screen::width().into(),
+    );
     screen::print(&table)
 }
 

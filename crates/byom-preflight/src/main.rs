@@ -35,7 +35,12 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
         Command::Schema => screen::print(preflight_report::schema::REPORT)?,
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Arguments::command(), "byom-preflight", &mut script);
+            clap_complete::generate(
+                *shell,
+                &mut Arguments::command(),
+                "byom-preflight",
+                &mut script,
+            );
             screen::print(&String::from_utf8_lossy(&script))?;
         }
         Command::Record(arguments) => record(arguments)?,
@@ -48,6 +53,9 @@ fn record(arguments: &Record) -> Result<(), Failure> {
     let model = reading.at_revision(ModelRef::from_argument(&arguments.model)?)?;
     let (snapshot, _) = reading.read(&model)?;
     recording::write(&snapshot, &arguments.output)?;
-    say(&format!("wrote the recording `{}`", arguments.output.display()));
+    say(&format!(
+        "wrote the recording `{}`",
+        arguments.output.display()
+    ));
     Ok(())
 }

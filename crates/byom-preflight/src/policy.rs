@@ -12,7 +12,10 @@ const POLICY_BYTES_MAX: u64 = 1 << 20;
 
 /// The policy that `--policy` names.
 pub(crate) fn choose(given: &str) -> Result<Policy, Failure> {
-    let is_path = given.contains(['/', '\\']) || Path::new(given).extension().is_some_and(|end| end == "toml");
+    let is_path = given.contains(['/', '\\'])
+        || Path::new(given)
+            .extension()
+            .is_some_and(|end| end == "toml");
     if !is_path {
         return Policy::load_shipped(given).cloned().map_err(Failure::usage);
     }

@@ -38,7 +38,10 @@ impl Progress {
         let Some(name) = &self.name else { return };
         let (requests, kilobytes) = (cost.requests, cost.bytes / 1000);
         let mut terminal = io::stderr().lock();
-        let _ = write!(terminal, "\r\x1b[Kreading {name}: {requests} requests, {kilobytes} kB");
+        let _ = write!(
+            terminal,
+            "\r\x1b[Kreading {name}: {requests} requests, {kilobytes} kB"
+        );
         let _ = terminal.flush();
         self.is_shown = true;
     }

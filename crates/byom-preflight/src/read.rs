@@ -57,7 +57,8 @@ impl<'a> Reading<'a> {
         let collected = collected?;
         let mut snapshot = collected.snapshot;
         if snapshot.observed_at.is_none() {
-            snapshot.observed_at = Some(humantime::format_rfc3339_seconds(SystemTime::now()).to_string());
+            snapshot.observed_at =
+                Some(humantime::format_rfc3339_seconds(SystemTime::now()).to_string());
         }
         Ok((snapshot, collected.cost))
     }

@@ -15,7 +15,8 @@ pub(crate) fn width() -> u16 {
     if !io::stdout().is_terminal() {
         return WIDTH_PIPED;
     }
-    terminal_size::terminal_size().map_or(WIDTH_PIPED, |(columns, _)| columns.0.clamp(40, WIDTH_MAX))
+    terminal_size::terminal_size()
+        .map_or(WIDTH_PIPED, |(columns, _)| columns.0.clamp(40, WIDTH_MAX))
 }
 
 /// Whether to colour: a terminal, and nobody asked not to (<https://no-color.org>).
@@ -29,16 +30,18 @@ pub(crate) fn colour() -> bool {
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::undecided(format!("cannot write the result: {error}")))
-        }
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::undecided(
+            format!("cannot write the result: {error}"),
+        )),
         _ => Ok(()),
     }
 }
 
 /// Writes a result to a file: whole, or not at all.
 pub(crate) fn save(path: &Path, text: &str) -> Result<(), Failure> {
-    let failed = |error: io::Error| Failure::undecided(format!("cannot write `{}`: {error}", path.display()));
+    let failed = |error: io::Error| {
+        Failure::undecided(format!("cannot write `{}`: {error}", path.display()))
+    };
     // A pipe or a device takes the bytes as they come; only a regular file can be replaced.
     if path.exists() && !path.is_file() {
         return std::fs::write(path, text).map_err(failed);

@@ -99,9 +99,8 @@ impl<'a> Checkpoint<'a> {
             (Some(config), Some(weights)) => compare(config, weights, quantization.as_ref()),
             _ => Fact::Absent,
         };
-        let adapter = object(snapshot, "adapter_config.json").and_then(|document| {
-            Adapter::read(&document).map_or(Fact::Absent, Fact::Known)
-        });
+        let adapter = object(snapshot, "adapter_config.json")
+            .and_then(|document| Adapter::read(&document).map_or(Fact::Absent, Fact::Known));
         let adapter_weights = adapter.known().map(|_| weights::adapter_weights(snapshot));
         Self {
             snapshot,
@@ -110,7 +109,9 @@ impl<'a> Checkpoint<'a> {
             generation_config: object(snapshot, "generation_config.json"),
             config_defects: config.known().map(config_defects::find).unwrap_or_default(),
             comparison,
-            context_length: config.known().and_then(|config| context_length(&config.text())),
+            context_length: config
+                .known()
+                .and_then(|config| context_length(&config.text())),
             cache: config.known().and_then(KvCache::of_engine),
             config,
             weights,
@@ -127,7 +128,8 @@ impl<'a> Checkpoint<'a> {
             .weights
             .known()
             .is_some_and(|weights| !weights.shards.is_empty());
-        let is_adapter = self.adapter.known().is_some() || self.adapter.is_unread() && self.config.is_absent();
+        let is_adapter =
+            self.adapter.known().is_some() || self.adapter.is_unread() && self.config.is_absent();
         if is_adapter && !has_weights {
             Kind::Adapter
         } else {
@@ -173,7 +175,11 @@ impl<'a> Checkpoint<'a> {
 
 /// Holds the weights against the class that would load them: the causal-LM class, or the class that
 /// `architectures` names where that is another one.
-fn compare(config: &Config, weights: &Weights, quantization: Option<&Quantization>) -> Fact<Comparison> {
+fn compare(
+    config: &Config,
+    weights: &Weights,
+    quantization: Option<&Quantization>,
+) -> Fact<Comparison> {
     if weights.format != weights::Format::Safetensors {
         return Fact::Absent;
     }
@@ -185,7 +191,10 @@ fn compare(config: &Config, weights: &Weights, quantization: Option<&Quantizatio
         return Fact::Absent;
     }
     let named = config.architectures().first().copied();
-    let causal = config.whole().class().and_then(|class| class.causal_lm.as_deref());
+    let causal = config
+        .whole()
+        .class()
+        .and_then(|class| class.causal_lm.as_deref());
     let class = match (named, causal) {
         (Some(named), Some(causal)) if named.eq_ignore_ascii_case(causal) => causal,
         (Some(named), _) if architecture::is_described(named) => named,
@@ -203,7 +212,9 @@ fn compare(config: &Config, weights: &Weights, quantization: Option<&Quantizatio
 /// A small JSON file that must hold an object; config.json's own shape is checked by its reader.
 fn object(snapshot: &Snapshot, path: &str) -> Fact<Document> {
     weights::content(snapshot, path).and_then(|text| match Document::parse(text) {
-        Ok(document) if document.root().is_object() || path == "config.json" => Fact::Known(document),
+        Ok(document) if document.root().is_object() || path == "config.json" => {
+            Fact::Known(document)
+        }
         Ok(document) => {
             let found = document.root().describe();
             Fact::Malformed(Defect::at(
@@ -219,4 +230,3 @@ fn object(snapshot: &Snapshot, path: &str) -> Fact<Document> {
         )),
     })
 }
-

@@ -78,7 +78,11 @@ impl Config {
         let implied = outer.and_then(|outer| Some(outer.sub_configs.get(key)?.as_str()));
         let named = cursor.get("model_type").and_then(|name| name.as_str());
         let model_type = implied.filter(|name| *name != "AutoConfig").or(named);
-        Some(Section { defaults: model_type.and_then(class_defaults), model_type, cursor })
+        Some(Section {
+            defaults: model_type.and_then(class_defaults),
+            model_type,
+            cursor,
+        })
     }
 
     /// The part that describes the language model: a nested config, or the whole.
@@ -98,7 +102,9 @@ impl Config {
                 cursor,
             };
         }
-        let by_default = self.model_type().is_some_and(|name| TEXT_BY_DEFAULT.contains(&name));
+        let by_default = self
+            .model_type()
+            .is_some_and(|name| TEXT_BY_DEFAULT.contains(&name));
         let default_type = outer.and_then(|outer| outer.sub_configs.get("text_config"));
         if let Some(model_type) = default_type.filter(|_| by_default) {
             return Section {
@@ -208,7 +214,11 @@ mod tests {
         let text = gpt2.text();
         assert_eq!(text.u64("hidden_size"), Some(1600));
         assert_eq!(text.u64("num_hidden_layers"), Some(48));
-        assert_eq!(text.u64("num_attention_heads"), Some(12), "the class's default");
+        assert_eq!(
+            text.u64("num_attention_heads"),
+            Some(12),
+            "the class's default"
+        );
     }
 
     #[test]
@@ -224,7 +234,11 @@ mod tests {
     fn sizes_beside_a_missing_text_config_are_ignored_as_the_class_does() {
         let flat = config(r#"{"model_type": "gemma3", "hidden_size": 1152}"#);
         assert_eq!(flat.text().model_type(), Some("gemma3_text"));
-        assert_eq!(flat.text().u64("hidden_size"), Some(2304), "the class's default");
+        assert_eq!(
+            flat.text().u64("hidden_size"),
+            Some(2304),
+            "the class's default"
+        );
     }
 
     #[test]

@@ -65,19 +65,53 @@ const ROPE_TYPES: [(&str, &[&str]); 6] = [
 
 /// Model types whose config class checks `rope_scaling` by the common function.
 const ROPE_CHECKED: [&str; 14] = [
-    "arcee", "cohere", "deepseek_v3", "gemma3_text", "gpt_oss", "granite", "llama", "mistral", "mixtral",
-    "qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "smollm3",
+    "arcee",
+    "cohere",
+    "deepseek_v3",
+    "gemma3_text",
+    "gpt_oss",
+    "granite",
+    "llama",
+    "mistral",
+    "mixtral",
+    "qwen2",
+    "qwen2_moe",
+    "qwen3",
+    "qwen3_moe",
+    "smollm3",
 ];
 
 /// Model types whose embedding is built with `padding_idx = pad_token_id`.
 const PADDING_CHECKED: [&str; 17] = [
-    "cohere", "deepseek_v3", "gemma", "gemma2", "gemma3_text", "gpt_oss", "granite", "llama", "mistral",
-    "mixtral", "olmo2", "phi", "phi3", "qwen2", "qwen3", "qwen3_moe", "smollm3",
+    "cohere",
+    "deepseek_v3",
+    "gemma",
+    "gemma2",
+    "gemma3_text",
+    "gpt_oss",
+    "granite",
+    "llama",
+    "mistral",
+    "mixtral",
+    "olmo2",
+    "phi",
+    "phi3",
+    "qwen2",
+    "qwen3",
+    "qwen3_moe",
+    "smollm3",
 ];
 
 /// Model types whose config class checks `layer_types`.
 const LAYER_TYPES_CHECKED: [&str; 8] = [
-    "cohere2", "exaone4", "gemma2", "gemma3_text", "gpt_oss", "qwen2", "qwen3", "smollm3",
+    "cohere2",
+    "exaone4",
+    "gemma2",
+    "gemma3_text",
+    "gpt_oss",
+    "qwen2",
+    "qwen3",
+    "smollm3",
 ];
 const LAYER_TYPES: [&str; 4] = [
     "full_attention",
@@ -135,8 +169,12 @@ fn at(cursor: &Cursor<'_>, message: String) -> Defect {
 fn mistakes_of_json(config: &Config, defects: &mut Vec<Defect>) {
     for (mistake, place) in config.document().tolerated() {
         let message = match mistake {
-            Tolerated::ByteOrderMark => "config.json starts with a byte order mark, which Python's JSON reader refuses",
-            Tolerated::TrailingComma(_) => "a comma stands before a closing bracket, which is not JSON",
+            Tolerated::ByteOrderMark => {
+                "config.json starts with a byte order mark, which Python's JSON reader refuses"
+            }
+            Tolerated::TrailingComma(_) => {
+                "a comma stands before a closing bracket, which is not JSON"
+            }
         };
         defects.push(Defect::at(PATH, place, message));
     }
@@ -151,7 +189,10 @@ fn model_type(config: &Config, defects: &mut Vec<Defect>) {
         )),
         Some(given) if given.as_str().is_none_or(str::is_empty) => defects.push(at(
             &given,
-            format!("`model_type` must name a model type, it is {}", given.describe()),
+            format!(
+                "`model_type` must name a model type, it is {}",
+                given.describe()
+            ),
         )),
         Some(_) => {}
     }
@@ -160,10 +201,16 @@ fn model_type(config: &Config, defects: &mut Vec<Defect>) {
 fn top_level(config: &Config, defects: &mut Vec<Defect>) {
     let root = config.root();
     if let Some(map) = root.get("auto_map").filter(Cursor::is_null) {
-        defects.push(at(&map, "`auto_map` is `null`, which the loader cannot read: remove the key".into()));
+        defects.push(at(
+            &map,
+            "`auto_map` is `null`, which the loader cannot read: remove the key".into(),
+        ));
     }
     if let Some(key) = root.get("use_return_dict") {
-        defects.push(at(&key, "`use_return_dict` is a read-only property: the loader cannot set it".into()));
+        defects.push(at(
+            &key,
+            "`use_return_dict` is a read-only property: the loader cannot set it".into(),
+        ));
     }
     let Some(quantization) = root.get("quantization_config") else {
         return;
@@ -174,8 +221,14 @@ fn top_level(config: &Config, defects: &mut Vec<Defect>) {
             &quantization,
             "`quantization_config` is `null`, which the loader cannot read: remove the key".into(),
         ));
-    } else if quantization.get_set("quant_method").is_none() && !flag("load_in_4bit") && !flag("load_in_8bit") {
-        defects.push(at(&quantization, "`quantization_config` names no `quant_method`".into()));
+    } else if quantization.get_set("quant_method").is_none()
+        && !flag("load_in_4bit")
+        && !flag("load_in_8bit")
+    {
+        defects.push(at(
+            &quantization,
+            "`quantization_config` names no `quant_method`".into(),
+        ));
     }
 }
 
@@ -207,26 +260,37 @@ fn dtype(section: &Section<'_>, defects: &mut Vec<Defect>) {
 fn sizes(text: &Section<'_>, defects: &mut Vec<Defect>) {
     for key in SIZES {
         if let Some(given) = text.given(key).filter(|given| given.as_str().is_some()) {
-            defects.push(at(&given, format!("`{key}` must be a number, it is {}", given.describe())));
+            defects.push(at(
+                &given,
+                format!("`{key}` must be a number, it is {}", given.describe()),
+            ));
         }
     }
     for key in WHOLE_SIZES {
-        let Some(given) = text.given(key) else { continue };
-        let Value::Number(number) = given.value() else { continue };
+        let Some(given) = text.given(key) else {
+            continue;
+        };
+        let Value::Number(number) = given.value() else {
+            continue;
+        };
         let is_size = match number {
             Number::Float(_) | Number::BigInt(_) => false,
             // A model of fewer than no layers is built without a word.
-            Number::Int(value) => key == "num_hidden_layers" || (0..=i64::MAX.into()).contains(value),
+            Number::Int(value) => key == "num_hidden_layers" || (0..=i64::MAX).contains(value),
         };
         if !is_size {
             let found = given.describe();
-            defects.push(at(&given, format!("`{key}` must be a whole number that a tensor can have, it is {found}")));
+            defects.push(at(
+                &given,
+                format!("`{key}` must be a whole number that a tensor can have, it is {found}"),
+            ));
         }
     }
 }
 
 fn is_one_of(text: &Section<'_>, types: &[&str]) -> bool {
-    text.model_type().is_some_and(|model_type| types.contains(&model_type))
+    text.model_type()
+        .is_some_and(|model_type| types.contains(&model_type))
 }
 
 fn rope_scaling(text: &Section<'_>, defects: &mut Vec<Defect>) {
@@ -236,7 +300,9 @@ fn rope_scaling(text: &Section<'_>, defects: &mut Vec<Defect>) {
     if !is_one_of(text, &ROPE_CHECKED) {
         return;
     }
-    let kind = scaling.get_set("rope_type").or_else(|| scaling.get_set("type"));
+    let kind = scaling
+        .get_set("rope_type")
+        .or_else(|| scaling.get_set("type"));
     let Some(kind) = kind.as_ref().and_then(Cursor::as_str) else {
         defects.push(at(&scaling, "`rope_scaling` names no `rope_type`".into()));
         return;
@@ -244,13 +310,22 @@ fn rope_scaling(text: &Section<'_>, defects: &mut Vec<Defect>) {
     let Some((_, needs)) = ROPE_TYPES.iter().find(|(known, _)| *known == kind) else {
         // `mrope` and the like belong to classes that rename them before they look.
         if kind != "mrope" && kind != "su" {
-            defects.push(at(&scaling, format!("`rope_scaling` has the unknown `rope_type` `{kind}`")));
+            defects.push(at(
+                &scaling,
+                format!("`rope_scaling` has the unknown `rope_type` `{kind}`"),
+            ));
         }
         return;
     };
-    let missing: Vec<_> = needs.iter().filter(|key| scaling.get(key).is_none()).collect();
+    let missing: Vec<_> = needs
+        .iter()
+        .filter(|key| scaling.get(key).is_none())
+        .collect();
     for key in missing {
-        defects.push(at(&scaling, format!("`rope_scaling` of type `{kind}` needs `{key}`")));
+        defects.push(at(
+            &scaling,
+            format!("`rope_scaling` of type `{kind}` needs `{key}`"),
+        ));
     }
 }
 
@@ -261,27 +336,42 @@ fn layer_types(text: &Section<'_>, defects: &mut Vec<Defect>) {
     if !is_one_of(text, &LAYER_TYPES_CHECKED) {
         return;
     }
-    let unknown = types
-        .elements()
-        .find(|kind| !kind.as_str().is_some_and(|kind| LAYER_TYPES.contains(&kind)));
+    let unknown = types.elements().find(|kind| {
+        !kind
+            .as_str()
+            .is_some_and(|kind| LAYER_TYPES.contains(&kind))
+    });
     if let Some(kind) = unknown {
-        defects.push(at(&kind, format!("`layer_types` has the unknown entry {}", kind.describe())));
+        defects.push(at(
+            &kind,
+            format!("`layer_types` has the unknown entry {}", kind.describe()),
+        ));
     }
-    let (have, want) = (types.elements().count() as u64, text.u64("num_hidden_layers"));
+    let (have, want) = (
+        types.elements().count() as u64,
+        text.u64("num_hidden_layers"),
+    );
     if let Some(want) = want.filter(|&want| have < want) {
-        defects.push(at(&types, format!("`layer_types` has {have} entries for {want} layers")));
+        defects.push(at(
+            &types,
+            format!("`layer_types` has {have} entries for {want} layers"),
+        ));
     }
 }
 
 fn pad_token(text: &Section<'_>, defects: &mut Vec<Defect>) {
-    let Some(pad) = text.given("pad_token_id") else { return };
+    let Some(pad) = text.given("pad_token_id") else {
+        return;
+    };
     let Some((token, vocabulary)) = pad.as_u64().zip(text.u64("vocab_size")) else {
         return;
     };
     if is_one_of(text, &PADDING_CHECKED) && token >= vocabulary {
         defects.push(at(
             &pad,
-            format!("`pad_token_id` is {token}, beyond the last of {vocabulary} tokens of `vocab_size`"),
+            format!(
+                "`pad_token_id` is {token}, beyond the last of {vocabulary} tokens of `vocab_size`"
+            ),
         ));
     }
 }
@@ -290,9 +380,14 @@ fn activation(text: &Section<'_>, defects: &mut Vec<Defect>) {
     if text.class().is_none() {
         return;
     }
-    let Some(given) = text.given("hidden_act") else { return };
+    let Some(given) = text.given("hidden_act") else {
+        return;
+    };
     if let Some(name) = given.as_str().filter(|name| !ACTIVATIONS.contains(name)) {
-        defects.push(at(&given, format!("`hidden_act` is `{name}`, which is no activation of transformers")));
+        defects.push(at(
+            &given,
+            format!("`hidden_act` is `{name}`, which is no activation of transformers"),
+        ));
     }
 }
 
@@ -303,7 +398,10 @@ mod tests {
 
     fn messages(text: &str) -> String {
         let config = Config::new(Document::parse(text.as_bytes()).unwrap()).unwrap();
-        let defects: Vec<_> = find(&config).into_iter().map(|defect| defect.message).collect();
+        let defects: Vec<_> = find(&config)
+            .into_iter()
+            .map(|defect| defect.message)
+            .collect();
         defects.join("; ")
     }
 
@@ -330,28 +428,82 @@ mod tests {
             (r#"{"model_type": null}"#, "`model_type` must name"),
             (r#"{"model_type": ""}"#, "`model_type` must name"),
             (r#"{"model_type": "llama",}"#, "comma"),
-            (r#"{"model_type": "llama", "torch_dtype": "bf16"}"#, "`bfloat16` is meant?"),
-            (r#"{"model_type": "llama", "torch_dtype": "auto"}"#, "`torch_dtype` is `auto`"),
-            (r#"{"model_type": "llama", "torch_dtype": "torch.float16"}"#, "`float16` is meant?"),
-            (r#"{"model_type": "llama", "auto_map": null}"#, "`auto_map` is `null`"),
-            (r#"{"model_type": "llama", "use_return_dict": true}"#, "read-only"),
-            (r#"{"model_type": "llama", "quantization_config": null}"#, "remove the key"),
-            (r#"{"model_type": "llama", "quantization_config": {"bits": 4}}"#, "no `quant_method`"),
-            (r#"{"model_type": "llama", "rope_scaling": {"factor": 2.0}}"#, "names no `rope_type`"),
-            (r#"{"model_type": "llama", "rope_scaling": {"rope_type": "zzz"}}"#, "unknown `rope_type` `zzz`"),
+            (
+                r#"{"model_type": "llama", "torch_dtype": "bf16"}"#,
+                "`bfloat16` is meant?",
+            ),
+            (
+                r#"{"model_type": "llama", "torch_dtype": "auto"}"#,
+                "`torch_dtype` is `auto`",
+            ),
+            (
+                r#"{"model_type": "llama", "torch_dtype": "torch.float16"}"#,
+                "`float16` is meant?",
+            ),
+            (
+                r#"{"model_type": "llama", "auto_map": null}"#,
+                "`auto_map` is `null`",
+            ),
+            (
+                r#"{"model_type": "llama", "use_return_dict": true}"#,
+                "read-only",
+            ),
+            (
+                r#"{"model_type": "llama", "quantization_config": null}"#,
+                "remove the key",
+            ),
+            (
+                r#"{"model_type": "llama", "quantization_config": {"bits": 4}}"#,
+                "no `quant_method`",
+            ),
+            (
+                r#"{"model_type": "llama", "rope_scaling": {"factor": 2.0}}"#,
+                "names no `rope_type`",
+            ),
+            (
+                r#"{"model_type": "llama", "rope_scaling": {"rope_type": "zzz"}}"#,
+                "unknown `rope_type` `zzz`",
+            ),
             (
                 r#"{"model_type": "llama", "rope_scaling": {"rope_type": "llama3", "factor": 2.0}}"#,
                 "needs `low_freq_factor`",
             ),
-            (r#"{"model_type": "qwen3", "layer_types": ["zzz"]}"#, "unknown entry the string `zzz`"),
-            (r#"{"model_type": "qwen3", "num_hidden_layers": 2, "layer_types": ["full_attention"]}"#, "1 entries for 2"),
-            (r#"{"model_type": "llama", "pad_token_id": 64, "vocab_size": 64}"#, "`pad_token_id` is 64"),
-            (r#"{"model_type": "llama", "hidden_act": "zzz"}"#, "`hidden_act` is `zzz`"),
-            (r#"{"model_type": "llama", "hidden_size": "4096"}"#, "`hidden_size` must be a number"),
-            (r#"{"model_type": "llama", "hidden_size": 4096.0}"#, "`hidden_size` must be a whole number"),
-            (r#"{"model_type": "llama", "vocab_size": 18446744073709551615}"#, "`vocab_size` must be a whole number"),
-            (r#"{"model_type": "llama", "num_attention_heads": -1}"#, "`num_attention_heads` must be a whole number"),
-            (r#"{"model_type": "gemma3", "text_config": {"torch_dtype": "auto"}}"#, "`torch_dtype` is `auto`"),
+            (
+                r#"{"model_type": "qwen3", "layer_types": ["zzz"]}"#,
+                "unknown entry the string `zzz`",
+            ),
+            (
+                r#"{"model_type": "qwen3", "num_hidden_layers": 2, "layer_types": ["full_attention"]}"#,
+                "1 entries for 2",
+            ),
+            (
+                r#"{"model_type": "llama", "pad_token_id": 64, "vocab_size": 64}"#,
+                "`pad_token_id` is 64",
+            ),
+            (
+                r#"{"model_type": "llama", "hidden_act": "zzz"}"#,
+                "`hidden_act` is `zzz`",
+            ),
+            (
+                r#"{"model_type": "llama", "hidden_size": "4096"}"#,
+                "`hidden_size` must be a number",
+            ),
+            (
+                r#"{"model_type": "llama", "hidden_size": 4096.0}"#,
+                "`hidden_size` must be a whole number",
+            ),
+            (
+                r#"{"model_type": "llama", "vocab_size": 18446744073709551615}"#,
+                "`vocab_size` must be a whole number",
+            ),
+            (
+                r#"{"model_type": "llama", "num_attention_heads": -1}"#,
+                "`num_attention_heads` must be a whole number",
+            ),
+            (
+                r#"{"model_type": "gemma3", "text_config": {"torch_dtype": "auto"}}"#,
+                "`torch_dtype` is `auto`",
+            ),
         ] {
             assert!(messages(text).contains(says), "{text}: {}", messages(text));
         }

@@ -72,7 +72,9 @@ impl<'a> Facts<'a> {
     pub fn of_a_model(&self) -> Result<&Checkpoint<'a>, Gap> {
         match self.kind {
             Kind::Model => Ok(self.checkpoint),
-            Kind::Adapter => Err(Gap::DoesNotApply("this is an adapter, not a whole model".into())),
+            Kind::Adapter => Err(Gap::DoesNotApply(
+                "this is an adapter, not a whole model".into(),
+            )),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::json::{Error as JsonError, Kind, Number, Reader};
 pub const HEADER_BYTES_MAX: u64 = 100_000_000;
 /// Most tensors in one file: ten times the largest shard in circulation.
 pub const TENSORS_MAX: usize = 1_000_000;
-/// Most dimensions of a tensor. PyTorch stops at 64.
+/// Most dimensions of a tensor. `PyTorch` stops at 64.
 pub const DIMENSIONS_MAX: usize = 64;
 /// Bytes before the header.
 pub const LENGTH_PREFIX_BYTES: u64 = 8;
@@ -74,7 +74,8 @@ pub use safetensors::Dtype;
 
 /// The dtype that a header names, where the reference implementation knows it.
 pub fn dtype_named(name: &str) -> Option<Dtype> {
-    let name: serde::de::value::StrDeserializer<'_, serde::de::value::Error> = name.into_deserializer();
+    let name: serde::de::value::StrDeserializer<'_, serde::de::value::Error> =
+        name.into_deserializer();
     Dtype::deserialize(name).ok()
 }
 
@@ -141,7 +142,8 @@ impl Header {
         let end = header_end(*prefix, size)?;
         let end = usize::try_from(end).map_err(|_| HeaderError::NotRead)?;
         let text = start.get(8..end).ok_or(HeaderError::NotRead)?;
-        let mut header = parse_text(text).map_err(|error| HeaderError::NotAHeader(error.to_string()))?;
+        let mut header =
+            parse_text(text).map_err(|error| HeaderError::NotAHeader(error.to_string()))?;
         header.check_layout(end as u64);
         if let Some(size) = size {
             header.check_size(size);
@@ -190,7 +192,11 @@ impl Header {
         for index in order {
             let entry = &self.entries[index];
             if entry.start != at && entry.end >= entry.start {
-                let what = if entry.start < at { "overlaps the tensor before it" } else { "leaves a hole before it" };
+                let what = if entry.start < at {
+                    "overlaps the tensor before it"
+                } else {
+                    "leaves a hole before it"
+                };
                 defects.push(format!(
                     "tensor `{}` starts at byte {} of the data and {what}, which ends at {at}",
                     self.name(index),
@@ -219,7 +225,9 @@ impl Header {
     }
 
     fn name(&self, index: usize) -> &str {
-        let start = index.checked_sub(1).map_or(0, |before| self.entries[before].name_end);
+        let start = index
+            .checked_sub(1)
+            .map_or(0, |before| self.entries[before].name_end);
         &self.names[start..self.entries[index].name_end]
     }
 }
@@ -321,8 +329,12 @@ fn tensor(reader: &mut Reader<'_>, name: &str, header: &mut Header) -> Result<()
     let bytes = known.and_then(|known| tensor_bytes(known, shape));
     let defect = match (known, bytes) {
         (None, _) => Some(format!("tensor `{name}` has the unknown dtype `{dtype}`")),
-        (_, None) => Some(format!("tensor `{name}` has a shape whose size overflows: {shape:?}")),
-        _ if end < start => Some(format!("tensor `{name}` ends at {end}, before it starts at {start}")),
+        (_, None) => Some(format!(
+            "tensor `{name}` has a shape whose size overflows: {shape:?}"
+        )),
+        _ if end < start => Some(format!(
+            "tensor `{name}` ends at {end}, before it starts at {start}"
+        )),
         (Some(known), Some(bytes)) if end - start != bytes => Some(format!(
             "tensor `{name}` of {} {shape:?} needs {bytes} bytes, its offsets give it {}",
             known,
@@ -398,11 +410,22 @@ mod tests {
         assert_eq!(header.defects, [""; 0]);
         let tensors: Vec<_> = header
             .tensors()
-            .map(|tensor| (tensor.name, tensor.dtype, tensor.shape, tensor.bytes, tensor.elements()))
+            .map(|tensor| {
+                (
+                    tensor.name,
+                    tensor.dtype,
+                    tensor.shape,
+                    tensor.bytes,
+                    tensor.elements(),
+                )
+            })
             .collect();
         assert_eq!(
             tensors,
-            [("a", Dtype::F32, &[2, 3][..], 24, 6), ("b", Dtype::BF16, &[], 2, 1)]
+            [
+                ("a", Dtype::F32, &[2, 3][..], 24, 6),
+                ("b", Dtype::BF16, &[], 2, 1)
+            ]
         );
     }
 
@@ -438,7 +461,10 @@ mod tests {
     #[test]
     fn what_is_no_header_at_all() {
         let huge = u64::MAX.to_le_bytes();
-        assert_eq!(Header::parse(&huge, Some(100)), Err(HeaderError::TooLong(u64::MAX)));
+        assert_eq!(
+            Header::parse(&huge, Some(100)),
+            Err(HeaderError::TooLong(u64::MAX))
+        );
         assert_eq!(
             Header::parse(&[1, 2], Some(2)),
             Err(HeaderError::CutShort { needed: 8, size: 2 })
@@ -446,7 +472,10 @@ mod tests {
         let long = 100_u64.to_le_bytes();
         assert_eq!(
             Header::parse(&long, Some(50)),
-            Err(HeaderError::CutShort { needed: 108, size: 50 })
+            Err(HeaderError::CutShort {
+                needed: 108,
+                size: 50
+            })
         );
         assert_eq!(Header::parse(&long, Some(500)), Err(HeaderError::NotRead));
         for text in [
@@ -465,7 +494,10 @@ mod tests {
                 "{text} is no header"
             );
         }
-        let deep = format!(r#"{{"a":{{"dtype":"U8","shape":[1],"data_offsets":[0,1],"x":{}"#, "[".repeat(100_000));
+        let deep = format!(
+            r#"{{"a":{{"dtype":"U8","shape":[1],"data_offsets":[0,1],"x":{}"#,
+            "[".repeat(100_000)
+        );
         assert!(matches!(parse(&deep, 1), Err(HeaderError::NotAHeader(_))));
     }
 
@@ -474,7 +506,13 @@ mod tests {
     #[test]
     fn agrees_with_the_reference_implementation() {
         use proptest::prelude::*;
-        let tensor = ("[a-c]", 0_usize..5, proptest::collection::vec(0_u64..4, 0..3), 0_u64..40, 0_u64..40);
+        let tensor = (
+            "[a-c]",
+            0_usize..5,
+            proptest::collection::vec(0_u64..4, 0..3),
+            0_u64..40,
+            0_u64..40,
+        );
         let tensors = proptest::collection::vec(tensor, 0..4);
         proptest!(|(tensors in tensors)| {
             let dtypes = ["F32", "U8", "BF16", "F4", "NOPE"];

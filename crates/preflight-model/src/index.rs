@@ -196,7 +196,8 @@ fn unsafe_path(name: &str) -> Option<&'static str> {
     let part_is_bad = |part: &str| part.is_empty() || part == "." || part == "..";
     if name.contains(['\\', '\0']) || name.chars().any(char::is_control) {
         Some("has characters that no file of a repository has")
-    } else if name.to_ascii_lowercase().contains("%2e") || name.to_ascii_lowercase().contains("%2f") {
+    } else if name.to_ascii_lowercase().contains("%2e") || name.to_ascii_lowercase().contains("%2f")
+    {
         Some("hides a path in percent signs")
     } else if name.starts_with('/') || name.split('/').any(part_is_bad) {
         Some("leads out of the repository")
@@ -227,7 +228,11 @@ mod tests {
         let tensors: Vec<_> = index.tensors().collect();
         assert_eq!(
             tensors,
-            [("a", "1.safetensors"), ("b", "1.safetensors"), ("c", "2.safetensors")]
+            [
+                ("a", "1.safetensors"),
+                ("b", "1.safetensors"),
+                ("c", "2.safetensors")
+            ]
         );
         assert_eq!(index.shard_of("c"), Some("2.safetensors"));
         assert_eq!(index.shard_of("d"), None);
@@ -242,11 +247,20 @@ mod tests {
             ("{}", "needs a `weight_map`"),
             (r#"{"weight_map": 1}"#, "an object was expected"),
             (r#"{"weight_map": {"a": 1}}"#, "a string was expected"),
-            (r#"{"weight_map": {"a": "../../etc/passwd"}}"#, "leads out of the repository"),
-            (r#"{"weight_map": {"a": "/etc/passwd"}}"#, "leads out of the repository"),
+            (
+                r#"{"weight_map": {"a": "../../etc/passwd"}}"#,
+                "leads out of the repository",
+            ),
+            (
+                r#"{"weight_map": {"a": "/etc/passwd"}}"#,
+                "leads out of the repository",
+            ),
             (r#"{"weight_map": {"a": "..%2Fx"}}"#, "percent signs"),
             (r#"{"weight_map": {"a": "a\\b"}}"#, "characters"),
-            (r#"{"weight_map": {"a": ""}}"#, "leads out of the repository"),
+            (
+                r#"{"weight_map": {"a": ""}}"#,
+                "leads out of the repository",
+            ),
         ] {
             let defect = parse(text).unwrap_err();
             assert!(defect.message.contains(says), "{text}: {}", defect.message);

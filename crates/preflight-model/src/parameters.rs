@@ -417,7 +417,10 @@ impl<'a> Counter<'a> {
         for shard in &weights.shards {
             if let Some(header) = shard.header.known() {
                 if header.left_out > 0 {
-                    because.push(format!("`{}` has tensors whose size cannot be told", shard.path));
+                    because.push(format!(
+                        "`{}` has tensors whose size cannot be told",
+                        shard.path
+                    ));
                     at_most = None;
                 }
                 continue;

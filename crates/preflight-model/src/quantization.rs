@@ -37,7 +37,13 @@ pub fn find(
         };
         section(root.get("quantization_config"), true, None)
             .or_else(|| section(text.cursor().get("quantization_config"), false, None))
-            .or_else(|| section(root.get("compression_config"), false, Some("compressed-tensors")))
+            .or_else(|| {
+                section(
+                    root.get("compression_config"),
+                    false,
+                    Some("compressed-tensors"),
+                )
+            })
             .or_else(|| section(root.get("quantization"), false, Some("mlx")))
     });
     in_config
@@ -45,7 +51,12 @@ pub fn find(
             let root = hf_quant_config?.root();
             let section = root.get("quantization").filter(Cursor::is_object);
             let section = section.unwrap_or(root);
-            Some(read(&section, "hf_quant_config.json", false, Some("modelopt")))
+            Some(read(
+                &section,
+                "hf_quant_config.json",
+                false,
+                Some("modelopt"),
+            ))
         })
         .or_else(|| {
             let root = quantize_config?.root();
@@ -63,7 +74,9 @@ fn read(
     let loads = |key: &str| section.get(key).and_then(|value| value.as_bool()) == Some(true);
     let four = loads("load_in_4bit") || loads("_load_in_4bit");
     let eight = loads("load_in_8bit") || loads("_load_in_8bit");
-    let written = section.get("quant_method").and_then(|method| method.as_str());
+    let written = section
+        .get("quant_method")
+        .and_then(|method| method.as_str());
     let method = written
         .or_else(|| (four || eight).then_some("bitsandbytes"))
         .or(implied)
@@ -104,7 +117,7 @@ fn group_bits(section: &Cursor<'_>) -> Option<u64> {
     bits.all(|other| other == first).then_some(first)
 }
 
-/// ModelOpt names an algorithm.
+/// `ModelOpt` names an algorithm.
 fn algorithm_bits(section: &Cursor<'_>) -> Option<u64> {
     match section.get("quant_algo")?.as_str()? {
         "FP8" | "FP8_PER_CHANNEL_PER_TOKEN" | "FP8_PB_WO" => Some(8),
@@ -125,16 +138,36 @@ mod tests {
     #[test]
     fn wherever_it_is_written() {
         for (text, method, bits, seen) in [
-            (r#"{"quantization_config": {"quant_method": "gptq", "bits": 3}}"#, Some("gptq"), Some(3), true),
-            (r#"{"quantization_config": {"load_in_8bit": true}}"#, Some("bitsandbytes"), Some(8), true),
-            (r#"{"quantization_config": {"bits": 4}}"#, None, Some(4), true),
+            (
+                r#"{"quantization_config": {"quant_method": "gptq", "bits": 3}}"#,
+                Some("gptq"),
+                Some(3),
+                true,
+            ),
+            (
+                r#"{"quantization_config": {"load_in_8bit": true}}"#,
+                Some("bitsandbytes"),
+                Some(8),
+                true,
+            ),
+            (
+                r#"{"quantization_config": {"bits": 4}}"#,
+                None,
+                Some(4),
+                true,
+            ),
             (
                 r#"{"text_config": {"quantization_config": {"quant_method": "fp8"}}}"#,
                 Some("fp8"),
                 Some(8),
                 false,
             ),
-            (r#"{"quantization": {"bits": 4}}"#, Some("mlx"), Some(4), false),
+            (
+                r#"{"quantization": {"bits": 4}}"#,
+                Some("mlx"),
+                Some(4),
+                false,
+            ),
             (
                 r#"{"quantization_config": {"quant_method": "compressed-tensors", "config_groups": {"a": {"weights": {"num_bits": 4}}, "b": {"weights": {"num_bits": 8}}}}}"#,
                 Some("compressed-tensors"),
@@ -143,11 +176,18 @@ mod tests {
             ),
         ] {
             let found = of_config(text).unwrap();
-            assert_eq!((found.method.as_deref(), found.bits, found.seen_by_loader), (method, bits, seen), "{text}");
+            assert_eq!(
+                (found.method.as_deref(), found.bits, found.seen_by_loader),
+                (method, bits, seen),
+                "{text}"
+            );
         }
         assert_eq!(of_config(r#"{"quantization_config": null}"#), None);
         let modelopt = Document::parse(br#"{"quantization": {"quant_algo": "NVFP4"}}"#).unwrap();
         let found = find(None, None, Some(&modelopt)).unwrap();
-        assert_eq!((found.method.as_deref(), found.bits), (Some("modelopt"), Some(4)));
+        assert_eq!(
+            (found.method.as_deref(), found.bits),
+            (Some("modelopt"), Some(4))
+        );
     }
 }

@@ -28,14 +28,16 @@ pub fn misread_by_release_4(checkpoint: &Checkpoint<'_>) -> Vec<Defect> {
 
 fn tokenizer(root: &Cursor<'_>, found: &mut Vec<Defect>) {
     let path = "tokenizer_config.json";
-    if let Some(class) = root.get("tokenizer_class") {
-        if let Some(name) = class.as_str().filter(|name| TOKENIZER_CLASSES_5.contains(name)) {
-            found.push(Defect::at(
-                path,
-                class.place(),
-                format!("`tokenizer_class` is `{name}`, which only transformers 5 has"),
-            ));
-        }
+    if let Some(class) = root.get("tokenizer_class")
+        && let Some(name) = class
+            .as_str()
+            .filter(|name| TOKENIZER_CLASSES_5.contains(name))
+    {
+        found.push(Defect::at(
+            path,
+            class.place(),
+            format!("`tokenizer_class` is `{name}`, which only transformers 5 has"),
+        ));
     }
     if let Some(tokens) = root.get("extra_special_tokens").filter(Cursor::is_array) {
         found.push(Defect::at(
@@ -61,7 +63,9 @@ fn rope(config: &Config, found: &mut Vec<Defect>) {
     }
     for (kind, parameters) in by_kind {
         let key = match kind {
-            "sliding_attention" if text.f64("rope_local_base_freq").is_some() => "rope_local_base_freq",
+            "sliding_attention" if text.f64("rope_local_base_freq").is_some() => {
+                "rope_local_base_freq"
+            }
             _ => "rope_theta",
         };
         compare(&text, &parameters, key, found);
@@ -73,7 +77,10 @@ fn compare(text: &Section<'_>, parameters: &Cursor<'_>, key: &str, found: &mut V
     if let Some(theta) = parameters.get_set("rope_theta") {
         let (wanted, used) = (theta.as_f64(), text.f64(key));
         // Without a default in the table there is no telling what release 4 would use.
-        if let Some((wanted, used)) = wanted.zip(used).filter(|(wanted, used)| !same(*wanted, *used)) {
+        if let Some((wanted, used)) = wanted
+            .zip(used)
+            .filter(|(wanted, used)| !same(*wanted, *used))
+        {
             found.push(Defect::at(
                 path,
                 theta.place(),
@@ -85,16 +92,24 @@ fn compare(text: &Section<'_>, parameters: &Cursor<'_>, key: &str, found: &mut V
             found.push(Defect::at(
                 path,
                 theta.place(),
-                format!("release 4 ignores `rope_parameters`, and config.json has no `{key}` for it"),
+                format!(
+                    "release 4 ignores `rope_parameters`, and config.json has no `{key}` for it"
+                ),
             ));
         }
     }
-    let kind = parameters.get_set("rope_type").or_else(|| parameters.get_set("type"));
-    let scaled = kind.as_ref().and_then(|kind| Some((kind.place(), kind.as_str()?)));
+    let kind = parameters
+        .get_set("rope_type")
+        .or_else(|| parameters.get_set("type"));
+    let scaled = kind
+        .as_ref()
+        .and_then(|kind| Some((kind.place(), kind.as_str()?)));
     if let Some((place, kind)) = scaled.filter(|(_, kind)| *kind != "default") {
         let scaling = text.given("rope_scaling").filter(Cursor::is_object);
         if scaling.is_none() {
-            let message = format!("release 4 ignores `rope_parameters` and does not scale the rotary embedding (`{kind}`)");
+            let message = format!(
+                "release 4 ignores `rope_parameters` and does not scale the rotary embedding (`{kind}`)"
+            );
             found.push(Defect::at(path, place, message));
         }
     }
@@ -129,7 +144,10 @@ mod tests {
     fn says_which_theta_would_be_used() {
         let llama = r#"{"model_type": "llama", "rope_parameters": {"rope_theta": 500000.0, "rope_type": "llama3", "factor": 8}}"#;
         let found = of_config(llama);
-        assert!(found[0].contains("rope_theta 10000 instead of 500000"), "{found:?}");
+        assert!(
+            found[0].contains("rope_theta 10000 instead of 500000"),
+            "{found:?}"
+        );
         assert!(found[1].contains("does not scale"), "{found:?}");
         let gemma = r#"{"model_type": "gemma3_text", "rope_parameters": {"full_attention": {"rope_theta": 5.0}, "sliding_attention": {"rope_theta": 10000.0}}}"#;
         let found = of_config(gemma);
@@ -139,7 +157,10 @@ mod tests {
 
     #[test]
     fn tokenizers_of_release_5() {
-        let document = Document::parse(br#"{"tokenizer_class": "TokenizersBackend", "extra_special_tokens": ["a"]}"#).unwrap();
+        let document = Document::parse(
+            br#"{"tokenizer_class": "TokenizersBackend", "extra_special_tokens": ["a"]}"#,
+        )
+        .unwrap();
         let mut found = Vec::new();
         tokenizer(&document.root(), &mut found);
         assert_eq!(found.len(), 2);

@@ -71,7 +71,12 @@ pub fn remote_code(checkpoint: &Checkpoint<'_>, release: Release, embedding: boo
     found
 }
 
-fn config_and_model(checkpoint: &Checkpoint<'_>, release: Release, embedding: bool, found: &mut RemoteCode) {
+fn config_and_model(
+    checkpoint: &Checkpoint<'_>,
+    release: Release,
+    embedding: bool,
+    found: &mut RemoteCode,
+) {
     let Some(config) = checkpoint.config.known() else {
         return;
     };
@@ -81,7 +86,11 @@ fn config_and_model(checkpoint: &Checkpoint<'_>, release: Release, embedding: bo
     // A config without a model type is native to nothing.
     let model_type = config.model_type().unwrap_or("");
     let native = release::knows_model_type(release, model_type);
-    let model_class = if embedding { "AutoModel" } else { "AutoModelForCausalLM" };
+    let model_class = if embedding {
+        "AutoModel"
+    } else {
+        "AutoModelForCausalLM"
+    };
     let native_model = if embedding {
         release::tasks(release, model_type).any(|(task, _)| task == "base")
     } else {
@@ -95,10 +104,10 @@ fn config_and_model(checkpoint: &Checkpoint<'_>, release: Release, embedding: bo
         };
         found.needs.push(need("AutoConfig", code, "config.json"));
     }
-    if !native || !native_model {
-        if let Some(code) = offered(&map, model_class) {
-            found.needs.push(need(model_class, code, "config.json"));
-        }
+    if (!native || !native_model)
+        && let Some(code) = offered(&map, model_class)
+    {
+        found.needs.push(need(model_class, code, "config.json"));
     }
 }
 
@@ -125,7 +134,9 @@ fn tokenizer(checkpoint: &Checkpoint<'_>, release: Release, found: &mut RemoteCo
     // Only without a class of its own does the tokenizer ask config.json.
     if let Some(config) = checkpoint.config.known().filter(|_| own_class.is_none()) {
         let root = config.root();
-        class = root.get_set("tokenizer_class").and_then(|class| class.as_str());
+        class = root
+            .get_set("tokenizer_class")
+            .and_then(|class| class.as_str());
         if let Some(in_config) = root.get_set("auto_map").as_ref().and_then(tokenizer_code) {
             code = Some((in_config, "config.json"));
         }
@@ -133,7 +144,8 @@ fn tokenizer(checkpoint: &Checkpoint<'_>, release: Release, found: &mut RemoteCo
             .model_type()
             .is_some_and(|model_type| release::tokenizer_for(release, model_type));
     }
-    let local = native_row || class.is_some_and(|class| release::tokenizer_class_known(release, class));
+    let local =
+        native_row || class.is_some_and(|class| release::tokenizer_class_known(release, class));
     if let Some((code, path)) = code.filter(|_| !local) {
         found.needs.push(need("AutoTokenizer", code, path));
     }

@@ -75,9 +75,15 @@ impl SourceKind {
 
     /// The kind that a word of the report names.
     pub fn parse(word: &str) -> Option<Self> {
-        [Self::Hub, Self::S3, Self::Archive, Self::Folder, Self::Recording]
-            .into_iter()
-            .find(|kind| kind.as_str() == word)
+        [
+            Self::Hub,
+            Self::S3,
+            Self::Archive,
+            Self::Folder,
+            Self::Recording,
+        ]
+        .into_iter()
+        .find(|kind| kind.as_str() == word)
     }
 }
 

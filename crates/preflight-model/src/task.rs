@@ -100,7 +100,11 @@ pub fn task(checkpoint: &Checkpoint<'_>) -> Task {
             "`architectures` is missing and model type `{model_type}` has several uses"
         )),
         None => main_task(newest, model_type).map_or_else(
-            || Task::Unknown(format!("nothing says what model type `{model_type}` is for")),
+            || {
+                Task::Unknown(format!(
+                    "nothing says what model type `{model_type}` is for"
+                ))
+            },
             |(task, _)| task,
         ),
     }
@@ -121,7 +125,7 @@ fn main_task(release: Release, model_type: &str) -> Option<(Task, &'static str)>
     tasks.into_iter().next()
 }
 
-/// A bare class of the repository's own code: ChatGLM calls its chat model `ChatGLMModel`.
+/// A bare class of the repository's own code: `ChatGLM` calls its chat model `ChatGLMModel`.
 fn of_foreign_bare(config: &Config, name: &str) -> Task {
     let map = config.root().get("auto_map");
     match map.and_then(|map| map.get_set("AutoModelForCausalLM")) {
@@ -135,13 +139,18 @@ fn of_head(head: Head, name: &str, model_type: &str) -> Task {
         Head::CausalLm => Task::CausalLm,
         Head::Task(task) => task,
         // The body of a text encoder gives vectors; that of anything else may be meant for much.
-        Head::Bare if release::tasks(Release::newest(), model_type).any(|(task, _)| task == "masked_lm") => {
+        Head::Bare
+            if release::tasks(Release::newest(), model_type)
+                .any(|(task, _)| task == "masked_lm") =>
+        {
             Task::Embedding
         }
         Head::Bare => Task::Unknown(format!(
             "`architectures` names `{name}`, a model without a head: it may be meant for embeddings or lack its head"
         )),
-        Head::Unrecognised => Task::Unknown(format!("`architectures` names `{name}`, which is no class of transformers")),
+        Head::Unrecognised => Task::Unknown(format!(
+            "`architectures` names `{name}`, which is no class of transformers"
+        )),
     }
 }
 
@@ -156,7 +165,10 @@ enum Head {
 }
 
 fn head(name: &str) -> Head {
-    let mut tasks: Vec<&str> = release::classes_named(name).iter().map(|class| class.task).collect();
+    let mut tasks: Vec<&str> = release::classes_named(name)
+        .iter()
+        .map(|class| class.task)
+        .collect();
     if tasks.contains(&"causal_lm") {
         return Head::CausalLm;
     }
@@ -170,7 +182,10 @@ fn head(name: &str) -> Head {
     if let Some(task) = tasks.iter().find_map(|task| of_mapping(task)) {
         return Head::Task(task);
     }
-    if tasks.iter().any(|task| matches!(*task, "base" | "text_encoding")) {
+    if tasks
+        .iter()
+        .any(|task| matches!(*task, "base" | "text_encoding"))
+    {
         return Head::Bare;
     }
     by_ending(name)
@@ -183,7 +198,13 @@ fn by_ending(name: &str) -> Head {
         Head::CausalLm
     } else if ends(&["ForMaskedLM", "ForPreTraining"]) {
         Head::Task(Task::MaskedLm)
-    } else if ends(&["Classification", "ForQuestionAnswering", "ForMultipleChoice", "RewardModel", "ForRewardModeling"]) {
+    } else if ends(&[
+        "Classification",
+        "ForQuestionAnswering",
+        "ForMultipleChoice",
+        "RewardModel",
+        "ForRewardModeling",
+    ]) {
         Head::Task(Task::Classification)
     } else if ends(&["ForSeq2SeqLM"]) {
         Head::Task(Task::Seq2Seq)
@@ -199,7 +220,10 @@ fn of_mapping(task: &str) -> Option<Task> {
         "causal_lm" => Task::CausalLm,
         "seq2seq_lm" => Task::Seq2Seq,
         "masked_lm" => Task::MaskedLm,
-        "sequence_classification" | "token_classification" | "question_answering" | "multiple_choice"
+        "sequence_classification"
+        | "token_classification"
+        | "question_answering"
+        | "multiple_choice"
         | "next_sentence_prediction" => Task::Classification,
         "image_text_to_text" | "vision2seq" | "multimodal_lm" => Task::ImageTextToText,
         "base" | "pretraining" | "text_encoding" | "with_lm_head" => return None,
@@ -214,7 +238,11 @@ fn other_use(release: Release, model_type: &str) -> Option<&'static str> {
         .filter(|(task, class)| {
             matches!(
                 *task,
-                "masked_lm" | "seq2seq_lm" | "speech_seq_2_seq" | "image_text_to_text" | "vision2seq"
+                "masked_lm"
+                    | "seq2seq_lm"
+                    | "speech_seq_2_seq"
+                    | "image_text_to_text"
+                    | "vision2seq"
             ) && Some(*class) != causal
         })
         .map(|(_, class)| class)
@@ -274,12 +302,19 @@ pub fn causal_lm(config: &Config, release: Release) -> Option<CausalLm> {
 /// A type that once was known and no longer is, and that this release does not know either.
 fn by_name_alone(config: &Config, model_type: &str) -> CausalLm {
     match config.architectures().first().map(|name| head(name)) {
-        Some(Head::CausalLm) => CausalLm::Unclear(format!("model type `{model_type}` is not in this release")),
+        Some(Head::CausalLm) => {
+            CausalLm::Unclear(format!("model type `{model_type}` is not in this release"))
+        }
         _ => CausalLm::NotNative,
     }
 }
 
-fn by_architectures(config: &Config, judge: Release, model_type: &str, class: &'static str) -> CausalLm {
+fn by_architectures(
+    config: &Config,
+    judge: Release,
+    model_type: &str,
+    class: &'static str,
+) -> CausalLm {
     let names = config.architectures();
     let Some(&name) = names.first() else {
         return match other_use(judge, model_type) {
@@ -288,15 +323,21 @@ fn by_architectures(config: &Config, judge: Release, model_type: &str, class: &'
             )),
             None => CausalLm::Yes {
                 class,
-                notes: vec![format!("`architectures` is missing; the loader builds `{class}`")],
+                notes: vec![format!(
+                    "`architectures` is missing; the loader builds `{class}`"
+                )],
             },
         };
     };
     // Real files spell MptForCausalLM in capitals, so case does not count.
     if name.eq_ignore_ascii_case(class) {
-        let composite = release::classes_named(class).iter().any(|class| class.task == "image_text_to_text");
+        let composite = release::classes_named(class)
+            .iter()
+            .any(|class| class.task == "image_text_to_text");
         let notes = if composite {
-            vec![format!("`{class}` is multimodal: its vision tower is loaded and counted too")]
+            vec![format!(
+                "`{class}` is multimodal: its vision tower is loaded and counted too"
+            )]
         } else {
             Vec::new()
         };
@@ -305,7 +346,9 @@ fn by_architectures(config: &Config, judge: Release, model_type: &str, class: &'
     match head(name) {
         Head::CausalLm => CausalLm::Yes {
             class,
-            notes: vec![format!("`architectures` names `{name}`; the loader builds `{class}`")],
+            notes: vec![format!(
+                "`architectures` names `{name}`; the loader builds `{class}`"
+            )],
         },
         Head::Task(Task::ImageTextToText) => CausalLm::Unclear(format!(
             "`architectures` names the multimodal `{name}`; the loader would build `{class}` from its text part alone"

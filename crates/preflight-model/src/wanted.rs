@@ -36,7 +36,11 @@ pub const WHOLE: [&str; 12] = [
 
 /// How many bytes of a file in [`WHOLE`] are read at most.
 pub fn bytes_max(path: &str) -> u64 {
-    if path == INDEX { INDEX_BYTES_MAX } else { JSON_BYTES_MAX }
+    if path == INDEX {
+        INDEX_BYTES_MAX
+    } else {
+        JSON_BYTES_MAX
+    }
 }
 
 /// Whether the header of this file is read: weights at the root that a loader could open. Files for
@@ -53,7 +57,7 @@ pub fn is_wanted(path: &str) -> bool {
 /// Files of `snapshot` that are wanted and were not read, with the reason.
 pub fn unread(snapshot: &Snapshot) -> impl Iterator<Item = &File> {
     let files = snapshot.files.known().map_or(&[][..], Vec::as_slice);
-    files
-        .iter()
-        .filter(|file| is_wanted(&file.path) && !matches!(file.content, Content::Whole(_) | Content::Prefix(_)))
+    files.iter().filter(|file| {
+        is_wanted(&file.path) && !matches!(file.content, Content::Whole(_) | Content::Prefix(_))
+    })
 }

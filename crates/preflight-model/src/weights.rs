@@ -93,7 +93,12 @@ impl Weights {
     /// Whether every shard's header was read and is sound enough to count.
     pub fn is_complete(&self) -> bool {
         self.format == Format::Safetensors
-            && self.shards.iter().all(|shard| shard.header.known().is_some_and(|header| header.left_out == 0))
+            && self.shards.iter().all(|shard| {
+                shard
+                    .header
+                    .known()
+                    .is_some_and(|header| header.left_out == 0)
+            })
             && !matches!(self.index, Fact::Malformed(_) | Fact::Unavailable(_))
     }
 }
@@ -104,7 +109,9 @@ pub fn weights(snapshot: &Snapshot, files: &[File], config: Option<&Config>) -> 
     let explicit = config.and_then(|config| config.root().get("transformers_weights")?.as_str());
     let mut index = Fact::Absent;
     let (format, names) = match explicit {
-        Some(name) if name.ends_with(".safetensors") => (Format::Safetensors, vec![name.to_owned()]),
+        Some(name) if name.ends_with(".safetensors") => {
+            (Format::Safetensors, vec![name.to_owned()])
+        }
         Some(name) if name.ends_with(".safetensors.index.json") => {
             index = read_index(snapshot, name);
             (Format::Safetensors, shard_names(&index))
@@ -143,7 +150,10 @@ pub fn adapter_weights(snapshot: &Snapshot) -> Shard {
 }
 
 fn shard_names(index: &Fact<Index>) -> Vec<String> {
-    index.known().map(|index| index.shards().to_vec()).unwrap_or_default()
+    index
+        .known()
+        .map(|index| index.shards().to_vec())
+        .unwrap_or_default()
 }
 
 fn total_size(snapshot: &Snapshot, names: &[String]) -> Option<u64> {
@@ -165,16 +175,26 @@ fn other_format(files: &[File]) -> (Format, Vec<String>) {
     for (format, wanted) in [
         (
             Format::Pytorch,
-            &(|path: &str| path.starts_with("pytorch_model") && ends(path, ".bin")) as &dyn Fn(&str) -> bool,
+            &(|path: &str| path.starts_with("pytorch_model") && ends(path, ".bin"))
+                as &dyn Fn(&str) -> bool,
         ),
-        (Format::Tensorflow, &|path| path.starts_with("tf_model") && ends(path, ".h5")),
-        (Format::Flax, &|path| path.starts_with("flax_model") && ends(path, ".msgpack")),
+        (Format::Tensorflow, &|path| {
+            path.starts_with("tf_model") && ends(path, ".h5")
+        }),
+        (Format::Flax, &|path| {
+            path.starts_with("flax_model") && ends(path, ".msgpack")
+        }),
         (Format::MisnamedSafetensors, &|path| {
-            ends(path, ".safetensors") && !path.starts_with("consolidated") && path != ADAPTER_WEIGHTS
+            ends(path, ".safetensors")
+                && !path.starts_with("consolidated")
+                && path != ADAPTER_WEIGHTS
         }),
         (Format::Gguf, &|path| ends(path, ".gguf")),
         (Format::Original, &|path| {
-            path.starts_with("consolidated") || ends(path, ".pth") || ends(path, ".pt") || ends(path, ".bin")
+            path.starts_with("consolidated")
+                || ends(path, ".pth")
+                || ends(path, ".pt")
+                || ends(path, ".bin")
         }),
     ] {
         let found = root(wanted);
@@ -187,9 +207,18 @@ fn other_format(files: &[File]) -> (Format, Vec<String>) {
 
 fn is_weight_file(path: &str) -> bool {
     const ENDS: [&str; 8] = [
-        ".safetensors", ".bin", ".gguf", ".pt", ".pth", ".h5", ".msgpack", ".onnx",
+        ".safetensors",
+        ".bin",
+        ".gguf",
+        ".pt",
+        ".pth",
+        ".h5",
+        ".msgpack",
+        ".onnx",
     ];
-    ENDS.iter().any(|end| path.ends_with(end)) && path != "training_args.bin" && path != ADAPTER_WEIGHTS
+    ENDS.iter().any(|end| path.ends_with(end))
+        && path != "training_args.bin"
+        && path != ADAPTER_WEIGHTS
 }
 
 fn read_index(snapshot: &Snapshot, path: &str) -> Fact<Index> {
@@ -208,7 +237,9 @@ fn shard(snapshot: &Snapshot, path: &str) -> Shard {
     let size = snapshot.file(path).and_then(|file| file.size);
     let header = content(snapshot, path).and_then(|bytes| match Header::parse(bytes, size) {
         Ok(header) => Fact::Known(header),
-        Err(HeaderError::NotRead) => Fact::Unavailable(format!("`{path}`: {}", HeaderError::NotRead)),
+        Err(HeaderError::NotRead) => {
+            Fact::Unavailable(format!("`{path}`: {}", HeaderError::NotRead))
+        }
         Err(error) => Fact::Malformed(Defect::of_file(path, error.to_string())),
     });
     Shard {
@@ -233,7 +264,11 @@ pub(crate) fn content<'a>(snapshot: &'a Snapshot, path: &str) -> Fact<&'a [u8]> 
         Content::Pointer => Fact::Unavailable(format!(
             "`{path}` is a git-lfs pointer: this checkout did not fetch the file (`git lfs pull` does)"
         )),
-        Content::NotRegular(kind) => Fact::Unavailable(format!("`{path}` is {kind}, not a regular file")),
-        Content::Unavailable(why) => Fact::Unavailable(format!("`{path}` could not be read: {why}")),
+        Content::NotRegular(kind) => {
+            Fact::Unavailable(format!("`{path}` is {kind}, not a regular file"))
+        }
+        Content::Unavailable(why) => {
+            Fact::Unavailable(format!("`{path}` could not be read: {why}"))
+        }
     }
 }

@@ -2,6 +2,12 @@
 //! against 236 real model folders (`../shared/corpus`). Prints "N of M agree" per suite and fails on
 //! any disagreement that is not listed here with its reason. Skipped, and said so, without `../shared`.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test says what it skipped, and fails by panicking where it cannot go on"
+)]
+
 use std::path::{Path, PathBuf};
 
 use preflight_model::cache::{KvCache, KvDtype};
@@ -17,7 +23,9 @@ use preflight_model::tokenizer::Class;
 use serde_json::Value;
 
 fn shared(path: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(path);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared")
+        .join(path);
     if !path.exists() {
         println!("skipped: {} is not here", path.display());
         return None;
@@ -27,7 +35,11 @@ fn shared(path: &str) -> Option<PathBuf> {
 
 fn lines(path: &str) -> Option<Vec<Value>> {
     let text = std::fs::read_to_string(shared(path)?).unwrap();
-    Some(text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+    Some(
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect(),
+    )
 }
 
 fn snapshot(mut files: Vec<(String, Vec<u8>)>) -> Snapshot {
@@ -77,16 +89,31 @@ impl Suite {
         }
     }
 
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "short values, and literals read better"
+    )]
     fn compare<T: PartialEq + std::fmt::Debug>(&mut self, case: &str, ours: T, theirs: T) {
         self.cases += 1;
         if ours != theirs {
-            self.wrong.push(format!("{case}: ours {ours:?}, theirs {theirs:?}"));
+            self.wrong
+                .push(format!("{case}: ours {ours:?}, theirs {theirs:?}"));
         }
     }
 
     fn end(self) {
-        println!("{}: {} of {} agree", self.name, self.cases - self.wrong.len(), self.cases);
-        assert!(self.wrong.is_empty(), "{}:\n{}", self.name, self.wrong.join("\n"));
+        println!(
+            "{}: {} of {} agree",
+            self.name,
+            self.cases - self.wrong.len(),
+            self.cases
+        );
+        assert!(
+            self.wrong.is_empty(),
+            "{}:\n{}",
+            self.name,
+            self.wrong.join("\n")
+        );
     }
 }
 
@@ -124,7 +151,12 @@ fn is_on_purpose(id: &str) -> bool {
 
 /// Errors of `from_pretrained` that say that this machine lacks a library or a GPU, not that the
 /// repository is wrong.
-const OF_THE_MACHINE: [&str; 4] = ["ImportError", "PackageNotFoundError", "NotImplementedError", "RuntimeError"];
+const OF_THE_MACHINE: [&str; 4] = [
+    "ImportError",
+    "PackageNotFoundError",
+    "NotImplementedError",
+    "RuntimeError",
+];
 
 #[test]
 fn load_probes() {
@@ -141,7 +173,9 @@ fn load_probes() {
         let files = files
             .iter()
             .map(|(path, content)| {
-                let text = content.as_str().map_or_else(|| content.to_string(), str::to_owned);
+                let text = content
+                    .as_str()
+                    .map_or_else(|| content.to_string(), str::to_owned);
                 (path.clone(), text.into_bytes())
             })
             .collect();
@@ -150,24 +184,44 @@ fn load_probes() {
         let facts = Facts::derive(&checkpoint, ceiling());
         if let Some(tokenizer) = probe.get("tokenizer") {
             let remote = tokenizer["remote_code"] == Value::Bool(true);
-            let need = facts.remote_code.needs.iter().any(|need| need.step == "AutoTokenizer");
+            let need = facts
+                .remote_code
+                .needs
+                .iter()
+                .any(|need| need.step == "AutoTokenizer");
             suite.compare(&format!("{id} (tokenizer, remote code)"), need, remote);
             let loads = tokenizer.get("ok").is_some();
-            suite.compare(&format!("{id} (tokenizer loads)"), tokenizer_loads(&facts) && !need, loads);
+            suite.compare(
+                &format!("{id} (tokenizer loads)"),
+                tokenizer_loads(&facts) && !need,
+                loads,
+            );
             continue;
         }
         let steps = ["auto_config", "from_config", "from_pretrained"].map(|step| &probe[step]);
-        let remote = steps.iter().any(|step| step["remote_code"] == Value::Bool(true));
+        let remote = steps
+            .iter()
+            .any(|step| step["remote_code"] == Value::Bool(true));
         // `trust_remote_code=True` was given in one probe, which shows that code is there.
         let generates = id.starts_with("custom_generate");
-        let need = facts.remote_code.needs.iter().any(|need| need.step != "AutoTokenizer");
+        let need = facts
+            .remote_code
+            .needs
+            .iter()
+            .any(|need| need.step != "AutoTokenizer");
         suite.compare(&format!("{id} (remote code)"), need, remote || generates);
         let loads = steps.iter().all(|step| {
             let error = step["error"].as_str();
             let says = step["says"].as_str().unwrap_or("");
-            error.is_none_or(|error| OF_THE_MACHINE.contains(&error) || says.contains("requires torchao to be installed"))
+            error.is_none_or(|error| {
+                OF_THE_MACHINE.contains(&error) || says.contains("requires torchao to be installed")
+            })
         });
-        suite.compare(&format!("{id} (loads)"), model_loads(&facts), loads && !remote);
+        suite.compare(
+            &format!("{id} (loads)"),
+            model_loads(&facts),
+            loads && !remote,
+        );
     }
     suite.end();
 }
@@ -188,10 +242,14 @@ fn model_loads(facts: &Facts<'_>) -> bool {
         Some(CausalLm::No { key, .. }) => *key == "architectures",
         Some(CausalLm::NotNative) | None => false,
     };
-    let native = config
-        .model_type()
-        .is_some_and(|model_type| preflight_model::release::knows_model_type(facts.release, model_type));
-    let remote = facts.remote_code.needs.iter().any(|need| !matches!(need.step, "AutoTokenizer" | "generate"));
+    let native = config.model_type().is_some_and(|model_type| {
+        preflight_model::release::knows_model_type(facts.release, model_type)
+    });
+    let remote = facts
+        .remote_code
+        .needs
+        .iter()
+        .any(|need| !matches!(need.step, "AutoTokenizer" | "generate"));
     checkpoint.config_defects.is_empty() && causal && native && part_is_known && !remote
 }
 
@@ -201,7 +259,10 @@ fn tokenizer_loads(facts: &Facts<'_>) -> bool {
         Class::Nowhere | Class::Later(..) | Class::Foreign(_) | Class::Unread(_) => false,
     };
     let of_tokenizer = |path: &str| path == "tokenizer_config.json";
-    let misread = facts.misread.iter().any(|defect| of_tokenizer(&defect.path));
+    let misread = facts
+        .misread
+        .iter()
+        .any(|defect| of_tokenizer(&defect.path));
     let malformed = matches!(facts.checkpoint.tokenizer_config, Fact::Malformed(_));
     known && facts.tokenizer.vocabulary.known().is_some() && !misread && !malformed
 }
@@ -211,7 +272,10 @@ const CACHE_DIFFERS: [&str; 1] = ["rwkv-169m"];
 
 #[test]
 fn presets() {
-    let (Some(oracle), Some(path)) = (lines("data/oracle-presets.jsonl"), shared("data/model-presets.json")) else {
+    let (Some(oracle), Some(path)) = (
+        lines("data/oracle-presets.jsonl"),
+        shared("data/model-presets.json"),
+    ) else {
         return;
     };
     let presets: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
@@ -230,9 +294,14 @@ fn presets() {
             continue;
         }
         let config = checkpoint.config.known().unwrap();
-        let cache = KvCache::of_transformers(config).map(|cache| cache.growing_bytes_per_token(KvDtype::Bf16));
+        let cache = KvCache::of_transformers(config)
+            .map(|cache| cache.growing_bytes_per_token(KvDtype::Bf16));
         // transformers keeps the keys of GPT-J in 32 bit.
-        let measured = if id == "gpt-j-6b" { measured / 3 * 2 } else { measured };
+        let measured = if id == "gpt-j-6b" {
+            measured / 3 * 2
+        } else {
+            measured
+        };
         suite.compare(&format!("{id} (cache)"), cache, Some(measured));
     }
     suite.end();
@@ -263,17 +332,32 @@ fn compare_with_oracle(suite: &mut Suite, id: &str, row: &Value, facts: &Facts<'
         .needs
         .iter()
         .any(|need| !matches!(need.step, "AutoTokenizer" | "generate"));
-    suite.compare(&format!("{id} (remote code)"), need, verdict == "needs_remote_code");
+    suite.compare(
+        &format!("{id} (remote code)"),
+        need,
+        verdict == "needs_remote_code",
+    );
     if row["auto_config"]["ok"] == Value::Bool(true) || verdict == "native" {
         let native = matches!(
             &facts.causal_lm,
-            Some(CausalLm::Yes { .. } | CausalLm::Unclear(_) | CausalLm::No { key: "architectures", .. })
+            Some(
+                CausalLm::Yes { .. }
+                    | CausalLm::Unclear(_)
+                    | CausalLm::No {
+                        key: "architectures",
+                        ..
+                    }
+            )
         );
         suite.compare(&format!("{id} (causal LM)"), native, verdict == "native");
     }
     if let Some(length) = row["context"].get("length") {
         let config = facts.checkpoint.config.known().unwrap();
-        suite.compare(&format!("{id} (context)"), context_length(&config.text()), length.as_u64());
+        suite.compare(
+            &format!("{id} (context)"),
+            context_length(&config.text()),
+            length.as_u64(),
+        );
     }
 }
 
@@ -286,7 +370,12 @@ fn folder(path: &Path) -> Snapshot {
             if entry.is_dir() {
                 folders.push(entry);
             } else {
-                let name = entry.strip_prefix(path).unwrap().to_str().unwrap().to_owned();
+                let name = entry
+                    .strip_prefix(path)
+                    .unwrap()
+                    .to_str()
+                    .unwrap()
+                    .to_owned();
                 files.push((name, std::fs::read(&entry).unwrap()));
             }
         }
@@ -308,17 +397,32 @@ fn no_real_file_is_malformed() {
         let checkpoint = Checkpoint::read(&snapshot);
         let _ = Facts::derive(&checkpoint, Release::newest());
         for file in snapshot.files.known().unwrap() {
-            let Content::Whole(bytes) = &file.content else { continue };
-            if !file.path.ends_with(".json") {
+            let Content::Whole(bytes) = &file.content else {
+                continue;
+            };
+            if Path::new(&file.path)
+                .extension()
+                .is_none_or(|end| end != "json")
+            {
                 continue;
             }
             let python = serde_json::from_slice::<Value>(bytes).is_ok();
             if python {
-                suite.compare(&format!("{slug}/{}", file.path), Document::parse(bytes).is_ok(), true);
+                suite.compare(
+                    &format!("{slug}/{}", file.path),
+                    Document::parse(bytes).is_ok(),
+                    true,
+                );
             }
         }
-        if let (Some(model_type), Fact::Known(config)) = (row["model_type"].as_str(), &checkpoint.config) {
-            suite.compare(&format!("{slug} (model type)"), config.model_type(), Some(model_type));
+        if let (Some(model_type), Fact::Known(config)) =
+            (row["model_type"].as_str(), &checkpoint.config)
+        {
+            suite.compare(
+                &format!("{slug} (model type)"),
+                config.model_type(),
+                Some(model_type),
+            );
         }
     }
     suite.end();

@@ -1,6 +1,12 @@
 //! Counts held against 130 checkpoints whose true totals are known (`../shared/data`, made by
 //! building the models; see its README). Skipped, and said so, where that folder is absent.
 
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test says what it skipped, and fails by panicking where it cannot go on"
+)]
+
 use std::path::Path;
 
 use preflight_model::config::Config;
@@ -33,8 +39,15 @@ fn header(layout: &[Value]) -> (Vec<u8>, u64) {
     let mut at = 0_u64;
     for line in layout {
         let dtype = line[1].as_str().unwrap();
-        let shape: Vec<u64> = line[2].as_array().unwrap().iter().map(|size| size.as_u64().unwrap()).collect();
-        let bits = preflight_model::header::dtype_named(dtype).unwrap().bitsize() as u64;
+        let shape: Vec<u64> = line[2]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|size| size.as_u64().unwrap())
+            .collect();
+        let bits = preflight_model::header::dtype_named(dtype)
+            .unwrap()
+            .bitsize() as u64;
         let bytes = bits * shape.iter().product::<u64>() / 8;
         for name in expand(line[0].as_str().unwrap()) {
             use std::fmt::Write as _;
@@ -53,7 +66,8 @@ fn header(layout: &[Value]) -> (Vec<u8>, u64) {
 
 #[test]
 fn totals_and_stored_elements() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/checkpoint-layouts.jsonl");
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/checkpoint-layouts.jsonl");
     let Ok(text) = std::fs::read_to_string(&path) else {
         println!("skipped: {} is not here", path.display());
         return;
@@ -90,10 +104,18 @@ fn totals_and_stored_elements() {
             base: Fact::Absent,
         };
         let weights = weights::weights(&snapshot, snapshot.files.known().unwrap(), Some(&config));
-        assert_eq!(weights.shards[0].header.known().unwrap().defects, [""; 0], "{}", line["id"]);
+        assert_eq!(
+            weights.shards[0].header.known().unwrap().defects,
+            [""; 0],
+            "{}",
+            line["id"]
+        );
         let quantization = quantization::find(Some(&config), None, None);
         let found = parameters::count(&weights, Some(&config), quantization.as_ref());
-        let (logical, stored) = (line["params_logical"].as_u64(), line["file_elements_total"].as_u64());
+        let (logical, stored) = (
+            line["params_logical"].as_u64(),
+            line["file_elements_total"].as_u64(),
+        );
         if found.total != logical || found.stored_elements != stored {
             disagree.push(format!(
                 "{}: total {:?}, expected {logical:?}; stored {:?}, expected {stored:?}; {:?}",

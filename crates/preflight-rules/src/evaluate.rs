@@ -11,7 +11,8 @@ use crate::fit::{FitRequest, NodeFit, fit, node_fit};
 use crate::hardware::{Hardware, HardwareOption};
 use crate::policy::{CommandValues, Policy, SourceKind};
 use crate::report::{
-    Cost, FINDINGS_MAX, Finding, Fit, Level, ModelReport, OtherPolicy, Outcome, RuleRow, Target, Verdict,
+    Cost, FINDINGS_MAX, Finding, Fit, Level, ModelReport, OtherPolicy, Outcome, RuleRow, Target,
+    Verdict,
 };
 use crate::rule::{Findings, Rule};
 use crate::rules::RULES;
@@ -41,7 +42,9 @@ pub fn evaluate(
     // Failures first; the order of the rules decides among equals.
     rows.sort_by_key(|row| row.outcome);
     let next = next_commands(&judge.facts, policy, &verdicts, options);
-    let is_check_passed = verdicts.iter().all(|(_, verdict)| *verdict == Verdict::Pass);
+    let is_check_passed = verdicts
+        .iter()
+        .all(|(_, verdict)| *verdict == Verdict::Pass);
     let origin = &checkpoint.snapshot.origin;
     ModelReport {
         input: origin.input.clone(),
@@ -84,7 +87,9 @@ impl<'a> Judge<'a> {
         }
         let table = policy.platform.hardware.known();
         let hardware = table.map_or_else(Vec::new, |id| Hardware::built_in().options(id));
-        let node = shape::footprint(&facts).map_or(NodeFit::Unknown, |footprint| node_fit(&footprint, &hardware));
+        let node = shape::footprint(&facts).map_or(NodeFit::Unknown, |footprint| {
+            node_fit(&footprint, &hardware)
+        });
         Self {
             facts,
             policy,
@@ -94,7 +99,12 @@ impl<'a> Judge<'a> {
         }
     }
 
-    fn case<'b>(&'b self, target: Target, others: &'b [OtherPolicy], verdict: Option<Verdict>) -> Case<'b> {
+    fn case<'b>(
+        &'b self,
+        target: Target,
+        others: &'b [OtherPolicy],
+        verdict: Option<Verdict>,
+    ) -> Case<'b> {
         Case {
             target,
             policy: self.policy,
@@ -121,7 +131,10 @@ impl<'a> Judge<'a> {
         let mut rows = Vec::new();
         for rule in RULES.iter().filter(|rule| rule.id == LAST) {
             for &(target, verdict) in verdicts {
-                add(&mut rows, self.row(rule, &self.case(target, others, Some(verdict))));
+                add(
+                    &mut rows,
+                    self.row(rule, &self.case(target, others, Some(verdict))),
+                );
             }
         }
         rows
@@ -132,7 +145,11 @@ impl<'a> Judge<'a> {
         let level = self.policy.level(rule.id, case.target)?;
         let (outcome, findings) = match (rule.check)(&self.facts, case) {
             Ok(findings) if !findings.problems.is_empty() => {
-                let failed = if level == Level::Error { Outcome::Fail } else { Outcome::Warn };
+                let failed = if level == Level::Error {
+                    Outcome::Fail
+                } else {
+                    Outcome::Warn
+                };
                 (failed, findings)
             }
             Ok(findings) => (Outcome::Pass, findings),
@@ -167,8 +184,16 @@ impl<'a> Judge<'a> {
         let platform = &self.policy.platform;
         let floor = FitRequest::default();
         let request = FitRequest {
-            context: self.options.context.or(platform.fit_context.known().copied()).unwrap_or(floor.context),
-            sequences: self.options.sequences.or(platform.fit_sequences.known().copied()).unwrap_or(floor.sequences),
+            context: self
+                .options
+                .context
+                .or(platform.fit_context.known().copied())
+                .unwrap_or(floor.context),
+            sequences: self
+                .options
+                .sequences
+                .or(platform.fit_sequences.known().copied())
+                .unwrap_or(floor.sequences),
             gpu: self.options.gpu.clone(),
             gpu_count: self.options.gpu_count,
             ..floor
@@ -191,7 +216,11 @@ impl<'a> Judge<'a> {
         let case = self.case(Target::FineTune, &[], None);
         match catalog {
             Ok(Some(catalog)) if self.facts.checkpoint.config.known().is_some() => {
-                base_models::rank(&shape::of(&self.facts), catalog, &shape::ranking_options(&case))
+                base_models::rank(
+                    &shape::of(&self.facts),
+                    catalog,
+                    &shape::ranking_options(&case),
+                )
             }
             _ => Vec::new(),
         }
@@ -219,7 +248,10 @@ fn add(rows: &mut Vec<RuleRow>, row: Option<RuleRow>) {
 
 /// Any error-level fail is a fail; else any error-level unknown is undecided; else a pass.
 fn verdicts(rows: &[RuleRow], targets: &[Target], options: &Options) -> Vec<(Target, Verdict)> {
-    targets.iter().map(|&target| (target, verdict(rows, target, options))).collect()
+    targets
+        .iter()
+        .map(|&target| (target, verdict(rows, target, options)))
+        .collect()
 }
 
 fn verdict(rows: &[RuleRow], target: Target, options: &Options) -> Verdict {
@@ -294,10 +326,18 @@ fn message(verdicts: &[(Target, Verdict)], rows: &[RuleRow]) -> String {
             Verdict::Undecided => ("undecided", of_target(Outcome::Unknown, Level::Error)),
             Verdict::Fail => ("refused", {
                 let failed = of_target(Outcome::Fail, Level::Error);
-                if failed.is_empty() { of_target(Outcome::Warn, Level::Warning) } else { failed }
+                if failed.is_empty() {
+                    of_target(Outcome::Warn, Level::Warning)
+                } else {
+                    failed
+                }
             }),
         };
-        let because = if ids.is_empty() { String::new() } else { format!(" ({})", ids.join(", ")) };
+        let because = if ids.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", ids.join(", "))
+        };
         format!("{word} for {}{because}", target.as_str())
     });
     parts.collect::<Vec<_>>().join("; ")
@@ -317,7 +357,9 @@ fn next_commands(
         From::Folder | From::Recording => SourceKind::Folder,
     };
     let name = origin.id.as_deref().and_then(|id| id.rsplit('/').next());
-    let passed = verdicts.iter().filter(|(_, verdict)| *verdict == Verdict::Pass);
+    let passed = verdicts
+        .iter()
+        .filter(|(_, verdict)| *verdict == Verdict::Pass);
     passed
         .filter_map(|(target, _)| {
             let values = CommandValues {

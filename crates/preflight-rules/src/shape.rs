@@ -50,10 +50,19 @@ pub(crate) fn footprint(facts: &Facts<'_>) -> Option<Footprint> {
 fn weight_bytes(facts: &Facts<'_>, file_bytes: Option<u64>) -> Option<WeightBytes> {
     let checkpoint = facts.checkpoint;
     let stored = file_bytes?;
-    let in_32_bit = checkpoint.parameters.by_dtype.get("F32").copied().unwrap_or(0);
+    let in_32_bit = checkpoint
+        .parameters
+        .by_dtype
+        .get("F32")
+        .copied()
+        .unwrap_or(0);
     if checkpoint.parameters.stored_elements.is_some() {
         let in_32_bit = in_32_bit.checked_mul(4)?.min(stored);
-        return Some(WeightBytes::loaded(stored, in_32_bit, checkpoint.quantization.is_some()));
+        return Some(WeightBytes::loaded(
+            stored,
+            in_32_bit,
+            checkpoint.quantization.is_some(),
+        ));
     }
     // Without the headers the files may hold 32-bit weights, which engines halve.
     Some(WeightBytes {

@@ -22,13 +22,21 @@ pub(crate) fn of(facts: &Facts<'_>) -> FactsSummary {
     FactsSummary {
         model_type: model_type.map(str::to_owned),
         architectures: config
-            .map(|config| config.architectures().into_iter().map(str::to_owned).collect())
+            .map(|config| {
+                config
+                    .architectures()
+                    .into_iter()
+                    .map(str::to_owned)
+                    .collect()
+            })
             .unwrap_or_default(),
         task: facts.task.as_str().into(),
         modalities: facts.modalities(),
         parameters: ParametersSummary {
             total: parameters.total,
-            at_least: parameters.total.or(Some(parameters.at_least).filter(|&count| count > 0)),
+            at_least: parameters
+                .total
+                .or(Some(parameters.at_least).filter(|&count| count > 0)),
             at_most: parameters.total.or(parameters.at_most),
             active: parameters.active,
             stored_elements: parameters.stored_elements,
@@ -41,7 +49,10 @@ pub(crate) fn of(facts: &Facts<'_>) -> FactsSummary {
             .filter(|weights| !weights.files.is_empty())
             .and_then(|weights| weights.bytes),
         weights_tensors: weights.filter(|_| complete).map(|weights| {
-            let headers = weights.shards.iter().filter_map(|shard| shard.header.known());
+            let headers = weights
+                .shards
+                .iter()
+                .filter_map(|shard| shard.header.known());
             headers.map(Header::len).sum::<usize>() as u64
         }),
         quantization: checkpoint
@@ -52,7 +63,11 @@ pub(crate) fn of(facts: &Facts<'_>) -> FactsSummary {
         introduced_in: model_type
             .and_then(release::model_type_since)
             .map(|since| since.to_string()),
-        remote_code_required: if config.is_some() { facts.remote_code.required() } else { None },
+        remote_code_required: if config.is_some() {
+            facts.remote_code.required()
+        } else {
+            None
+        },
         remote_code_because: facts
             .remote_code
             .needs
@@ -82,11 +97,17 @@ fn dtype(facts: &Facts<'_>) -> Option<String> {
     let text = config.text();
     let sections = [config.whole(), text];
     let given = sections.iter().find_map(|section| {
-        let dtype = section.given("torch_dtype").or_else(|| section.given("dtype"))?;
+        let dtype = section
+            .given("torch_dtype")
+            .or_else(|| section.given("dtype"))?;
         dtype.as_str().map(str::to_owned)
     });
     given.or_else(|| {
+        // An integer type is a container, not what the model computes in.
         let by_dtype = facts.checkpoint.parameters.by_dtype.iter();
-        by_dtype.max_by_key(|(_, count)| **count).map(|(dtype, _)| dtype.clone())
+        let floats = by_dtype.filter(|(dtype, _)| dtype.contains('F'));
+        floats
+            .max_by_key(|(_, count)| **count)
+            .map(|(dtype, _)| dtype.clone())
     })
 }

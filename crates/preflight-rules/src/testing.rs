@@ -120,7 +120,13 @@ impl Repo {
     pub(crate) fn report(&self) -> ModelReport {
         let checkpoint = Checkpoint::read(&self.snapshot);
         let policy = Policy::load_shipped(&self.policy).unwrap();
-        evaluate(&checkpoint, &Target::ALL, policy, &self.options, Cost::default())
+        evaluate(
+            &checkpoint,
+            &Target::ALL,
+            policy,
+            &self.options,
+            Cost::default(),
+        )
     }
 
     /// What one rule says, as text.
@@ -179,7 +185,9 @@ fn apply(text: &str, files: &mut BTreeMap<String, File>) {
             Some("unavailable") => (None, Content::Unavailable(rest[1..].join(" "))),
             Some("raw") => (number(), Content::Prefix(framed(body.trim_end()))),
             Some("+") => {
-                let Some(Content::Whole(before)) = files.get(&path).map(|file| file.content.clone()) else {
+                let Some(Content::Whole(before)) =
+                    files.get(&path).map(|file| file.content.clone())
+                else {
                     panic!("{path} is no JSON file");
                 };
                 let merged = merge(&before, body);
@@ -190,7 +198,10 @@ fn apply(text: &str, files: &mut BTreeMap<String, File>) {
                 let (header, size) = header_of(body);
                 (Some(size), Content::Prefix(header))
             }
-            None => (Some(body.len() as u64), Content::Whole(body.trim_end().as_bytes().to_vec())),
+            None => (
+                Some(body.len() as u64),
+                Content::Whole(body.trim_end().as_bytes().to_vec()),
+            ),
         };
         let file = File {
             path: path.clone(),
@@ -204,7 +215,8 @@ fn apply(text: &str, files: &mut BTreeMap<String, File>) {
 
 /// Sets the members of `patch` in a JSON object, one key a line.
 fn merge(before: &[u8], patch: &str) -> Vec<u8> {
-    let mut object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(before).unwrap();
+    let mut object: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(before).unwrap();
     let patch: serde_json::Map<String, serde_json::Value> = serde_json::from_str(patch).unwrap();
     object.extend(patch);
     let lines: Vec<String> = object
@@ -249,7 +261,12 @@ mod pages {
     use crate::policy::Policy;
     use crate::rules::{RULES, rule};
 
-    const HEADINGS: [&str; 4] = ["## What it checks", "## Why it matters", "## How to fix it", "## Examples"];
+    const HEADINGS: [&str; 4] = [
+        "## What it checks",
+        "## Why it matters",
+        "## How to fix it",
+        "## Examples",
+    ];
 
     /// Pairs of a ```` ```repo ```` and the ```` ```report ```` that follows it.
     fn examples(page: &str) -> Vec<(&str, &str)> {
@@ -257,7 +274,9 @@ mod pages {
         let mut rest = page;
         while let Some((_, after)) = rest.split_once("```repo\n") {
             let (repo, after) = after.split_once("```").unwrap();
-            let (_, after) = after.split_once("```report\n").expect("a report follows each repo");
+            let (_, after) = after
+                .split_once("```report\n")
+                .expect("a report follows each repo");
             let (report, after) = after.split_once("```").unwrap();
             found.push((repo, report));
             rest = after;
@@ -277,20 +296,37 @@ mod pages {
                 .map(|(repo, report)| {
                     let got = Repo::new(repo).run(rule.id);
                     if got != **report && update {
-                        page = page.replace(&format!("```report\n{report}```"), &format!("```report\n{got}```"));
+                        page = page.replace(
+                            &format!("```report\n{report}```"),
+                            &format!("```report\n{got}```"),
+                        );
                     } else if got != **report {
-                        writeln!(wrong, "{}\n--- page\n{report}--- program\n{got}", rule.id).unwrap();
+                        writeln!(wrong, "{}\n--- page\n{report}--- program\n{got}", rule.id)
+                            .unwrap();
                     }
                     got
                 })
                 .collect();
             if page != rule.docs {
                 let name = format!("src/rules/{}.md", rule.id.replace('-', "_"));
-                std::fs::write(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name), page).unwrap();
+                std::fs::write(
+                    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name),
+                    page,
+                )
+                .unwrap();
             }
-            let has = |words: &[&str]| outcomes.iter().any(|out| words.iter().any(|word| out.contains(word)));
+            let has = |words: &[&str]| {
+                outcomes
+                    .iter()
+                    .any(|out| words.iter().any(|word| out.contains(word)))
+            };
             if !has(&[": fail", ": warn"]) || !has(&[": pass"]) {
-                writeln!(wrong, "{}: the page needs an example that fails and one that passes", rule.id).unwrap();
+                writeln!(
+                    wrong,
+                    "{}: the page needs an example that fails and one that passes",
+                    rule.id
+                )
+                .unwrap();
             }
         }
         assert!(wrong.is_empty(), "{wrong}");
@@ -304,10 +340,25 @@ mod pages {
             let kebab = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             assert!(one.id.chars().all(kebab), "{}", one.id);
             let title = format!("# {}\n", one.id);
-            assert!(one.docs.starts_with(&title), "{} starts with its id", one.id);
-            let at: Vec<_> = HEADINGS.iter().map(|heading| one.docs.find(heading)).collect();
-            assert!(at.iter().all(Option::is_some) && at.is_sorted(), "{}: {HEADINGS:?}", one.id);
-            assert!(!one.summary.ends_with('.') && !one.fix.ends_with('.'), "{}", one.id);
+            assert!(
+                one.docs.starts_with(&title),
+                "{} starts with its id",
+                one.id
+            );
+            let at: Vec<_> = HEADINGS
+                .iter()
+                .map(|heading| one.docs.find(heading))
+                .collect();
+            assert!(
+                at.iter().all(Option::is_some) && at.is_sorted(),
+                "{}: {HEADINGS:?}",
+                one.id
+            );
+            assert!(
+                !one.summary.ends_with('.') && !one.fix.ends_with('.'),
+                "{}",
+                one.id
+            );
         }
         assert!(rule("shard-missing").is_some() && rule("shard_missing").is_none());
     }
@@ -320,7 +371,10 @@ mod pages {
             let Some(stem) = name.strip_suffix(".rs").filter(|stem| *stem != "mod") else {
                 continue;
             };
-            assert!(rule(&stem.replace('_', "-")).is_some(), "{name} is not in RULES");
+            assert!(
+                rule(&stem.replace('_', "-")).is_some(),
+                "{name} is not in RULES"
+            );
         }
     }
 
@@ -328,7 +382,11 @@ mod pages {
     fn every_rule_has_a_level_in_the_default_policy() {
         let policy = &Policy::shipped()[0];
         for rule in RULES {
-            assert!(policy.rule_ids().any(|id| id == rule.id), "{} has no level", rule.id);
+            assert!(
+                policy.rule_ids().any(|id| id == rule.id),
+                "{} has no level",
+                rule.id
+            );
         }
     }
 
@@ -336,7 +394,12 @@ mod pages {
     fn a_sound_repository_passes_every_rule() {
         let report = Repo::new("base-model: togethercomputer/llama-2-7b-chat\n").report();
         for row in &report.rules {
-            assert!(row.findings.is_empty() || row.outcome == crate::report::Outcome::Skip || row.id == "policy-outdated", "{row:?}");
+            assert!(
+                row.findings.is_empty()
+                    || row.outcome == crate::report::Outcome::Skip
+                    || row.id == "policy-outdated",
+                "{row:?}"
+            );
         }
         assert!(report.is_check_passed, "{}", report.message);
     }

@@ -254,7 +254,10 @@ impl<'a> Cursor<'a> {
     }
 
     /// The value of any number.
-    #[expect(clippy::cast_precision_loss, reason = "a figure to show or compare roughly")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a figure to show or compare roughly"
+    )]
     pub fn as_f64(&self) -> Option<f64> {
         match self.value() {
             Value::Number(Number::Int(value)) => Some(*value as f64),
@@ -275,7 +278,11 @@ impl<'a> Cursor<'a> {
             Value::String(text) => {
                 let mut out = String::from("the string `");
                 out.extend(text.chars().take(60));
-                out.push_str(if text.chars().nth(60).is_some() { "…`" } else { "`" });
+                out.push_str(if text.chars().nth(60).is_some() {
+                    "…`"
+                } else {
+                    "`"
+                });
                 out
             }
             Value::Array(_) => "a list".into(),
@@ -325,11 +332,16 @@ mod tests {
 
     #[test]
     fn reads_what_python_reads() {
-        let document = parse(r#" [NaN, -Infinity, 123456789012345678901234567890, 1e3, "\ud83d\ude00\ud800"] "#);
+        let document = parse(
+            r#" [NaN, -Infinity, 123456789012345678901234567890, 1e3, "\ud83d\ude00\ud800"] "#,
+        );
         let values: Vec<_> = document.root().elements().collect();
         assert!(values[0].as_f64().unwrap().is_nan());
         assert_eq!(values[1].as_f64(), Some(f64::NEG_INFINITY));
-        assert!(matches!(values[2].value(), Value::Number(Number::BigInt(_))));
+        assert!(matches!(
+            values[2].value(),
+            Value::Number(Number::BigInt(_))
+        ));
         assert_eq!(values[3].as_u64(), Some(1000));
         assert_eq!(values[4].as_str(), Some("😀\u{fffd}"));
     }
@@ -356,7 +368,10 @@ mod tests {
             ("\"a\\", "the string does not end"),
             ("\"\n\"", "a control character stands in a string unescaped"),
             ("\"\\q\"", "unknown escape in a string"),
-            ("\"\\u12\"", "four hexadecimal digits were expected after `\\u`"),
+            (
+                "\"\\u12\"",
+                "four hexadecimal digits were expected after `\\u`",
+            ),
             ("01", "not a number"),
             ("-", "not a number"),
             ("1.", "digits were expected after the decimal point"),

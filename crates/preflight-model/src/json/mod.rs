@@ -28,6 +28,10 @@ pub struct Place {
 
 impl Place {
     /// The place of byte offset `at` of `text`; an offset beyond the end counts as the end.
+    #[expect(
+        clippy::naive_bytecount,
+        reason = "once per finding, over a small file: not worth a dependency"
+    )]
     pub fn of_offset(text: &[u8], at: usize, pointer: &str) -> Self {
         let before = text.get(..at).unwrap_or(text);
         let line_start = before

@@ -1,4 +1,5 @@
 use preflight_model::facts::Facts;
+use preflight_model::json::Cursor;
 use preflight_model::release::{self, Release, Since};
 use preflight_model::tokenizer::Class;
 
@@ -76,7 +77,7 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     }
     // Only beside a problem: readers take the saver's version for what the model needs.
     let saved = root.get("transformers_version");
-    Ok(match saved.as_ref().and_then(|saved| saved.as_str()) {
+    Ok(match saved.as_ref().and_then(Cursor::as_str) {
         Some(version) if !findings.problems.is_empty() => findings.with_note(Finding::in_config(
             saved.as_ref(),
             format!("saved with transformers {version}, which says nothing about what it needs"),
