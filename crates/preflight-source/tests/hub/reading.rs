@@ -2,7 +2,7 @@
 
 use loopback_hub::{Host, Repo, Route};
 use preflight_model::snapshot::Content;
-use preflight_source::{Error, Hub, Source as _};
+use preflight_source::{Error, Hub, Limits, Source as _, collect};
 
 use crate::common::{content, run, shard};
 use crate::{CONFIG, ID, LONG_HEADER, hub_with, is_whole, look, model, options, sent, snapshot};
@@ -99,10 +99,16 @@ fn connections_are_used_again() {
         |repo, number| repo.file(&format!("model-{number:03}.safetensors"), shard(300)),
     );
     let hub = hub_with(repo);
-    let (collected, _) = look(ID, None, &options(&hub));
+    let source = Hub::new(ID, None, ID, &options(&hub)).unwrap();
+    let limits = Limits {
+        in_flight: 8,
+        ..Limits::default()
+    };
+    let collected = run(collect(&source, &limits)).unwrap();
     assert!(collected.cost.requests > 400);
+    // At each of the two hosts one for a request in flight, and those of the first six requests.
     assert!(
-        hub.connections() <= 130,
+        hub.connections() <= 2 * 8 + 6,
         "{} connections",
         hub.connections()
     );
