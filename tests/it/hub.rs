@@ -30,7 +30,10 @@ fn model(id: &str, repo: &Repo) -> HubRepo {
 
 /// The program with this hub as its endpoint and nothing else of the Hub in its environment.
 fn program(hub: &LoopbackHub) -> Program {
-    Program::new().arg("check").env("HF_ENDPOINT", &hub.endpoint()).env("HF_HOME", "/nonexistent")
+    Program::new()
+        .arg("check")
+        .env("HF_ENDPOINT", &hub.endpoint())
+        .env("HF_HOME", "/nonexistent")
 }
 
 fn check(hub: &LoopbackHub, args: &[&str]) -> Answer {
@@ -46,8 +49,14 @@ fn report(hub: &LoopbackHub, args: &[&str]) -> Value {
 /// What `repository-inaccessible` found.
 fn access(model: &Value) -> String {
     let mut rules = model["rules"].as_array().into_iter().flatten();
-    let rule = rules.find(|rule| rule["id"] == "repository-inaccessible" && rule["outcome"] != "pass");
-    rule.map_or_else(String::new, |rule| rule["findings"][0]["message"].as_str().unwrap_or_default().into())
+    let rule =
+        rules.find(|rule| rule["id"] == "repository-inaccessible" && rule["outcome"] != "pass");
+    rule.map_or_else(String::new, |rule| {
+        rule["findings"][0]["message"]
+            .as_str()
+            .unwrap_or_default()
+            .into()
+    })
 }
 
 fn passes() -> Value {
@@ -67,7 +76,9 @@ fn fails() -> Value {
 fn keeps_the_token(answer: &Answer, log: &[Seen]) {
     assert!(!answer.stdout.contains("Sesame"), "{}", answer.stdout);
     assert!(!answer.stderr.contains("Sesame"), "{}", answer.stderr);
-    let elsewhere = log.iter().find(|seen| seen.host != Host::Hub && seen.has_authorization);
+    let elsewhere = log
+        .iter()
+        .find(|seen| seen.host != Host::Hub && seen.has_authorization);
     assert!(elsewhere.is_none(), "{elsewhere:?}");
 }
 
@@ -81,7 +92,10 @@ fn a_sound_model_passes_and_the_report_says_where_it_was() {
         assert_eq!(model["model"]["source"], "hub");
         assert_eq!(model["model"]["id"], id);
         assert_eq!(model["model"]["commit"], json!(hub.commit_of(id, "main")));
-        assert_eq!(model["facts"]["parameters"]["total"], crate::repo::PARAMETERS);
+        assert_eq!(
+            model["facts"]["parameters"]["total"],
+            crate::repo::PARAMETERS
+        );
         assert_eq!(model["facts"]["weights"]["files"], files);
         // The cost is true.
         let log = hub.take_log();
@@ -95,22 +109,36 @@ fn a_sound_model_passes_and_the_report_says_where_it_was() {
 fn everything_is_read_at_one_commit() {
     let hub = hub();
     let repo = Repo::sound();
-    hub.add(model("acme/one", &repo).branch("next").file("tokenizer_config.json", "{}"));
+    hub.add(
+        model("acme/one", &repo)
+            .branch("next")
+            .file("tokenizer_config.json", "{}"),
+    );
     let commit = hub.commit_of("acme/one", "next").unwrap();
     let model = report(&hub, &["acme/one@next"]);
     assert_eq!(model["model"]["commit"], json!(commit));
     let log = hub.take_log();
-    let named: Vec<_> = log.iter().filter(|seen| seen.route == Route::Resolve).collect();
+    let named: Vec<_> = log
+        .iter()
+        .filter(|seen| seen.route == Route::Resolve)
+        .collect();
     let late = named.iter().filter(|seen| !seen.path.contains(&commit));
     // What is asked for before the commit is known is the one small file of every repository.
-    assert!(late.clone().all(|seen| seen.file.as_deref() == Some(CONFIG)), "{named:#?}");
+    assert!(
+        late.clone()
+            .all(|seen| seen.file.as_deref() == Some(CONFIG)),
+        "{named:#?}"
+    );
     assert!(named.len() > late.count(), "{named:#?}");
 }
 
 #[test]
 fn revisions_in_every_form() {
     let hub = hub();
-    let repo = model("acme/many", &Repo::sound()).branch("feature/x").tag("v1.0").pull_request(7);
+    let repo = model("acme/many", &Repo::sound())
+        .branch("feature/x")
+        .tag("v1.0")
+        .pull_request(7);
     let sha = |revision: &str| hub.commit_of("acme/many", revision);
     // Each commit differs by one file.
     hub.add(repo.file("note.txt", "7"));
@@ -139,25 +167,50 @@ fn gates_are_told_apart_from_what_is_missing() {
     hub.add(model("acme/off", &Repo::sound()).disabled());
     let endpoint = hub.endpoint();
     let anonymous = [
-        ("acme/gated", format!("`acme/gated` is gated: accept its terms at {endpoint}/acme/gated and give a token that may read it")),
-        ("acme/private", "`acme/private` is missing or private".into()),
+        (
+            "acme/gated",
+            format!(
+                "`acme/gated` is gated: accept its terms at {endpoint}/acme/gated and give a token that may read it"
+            ),
+        ),
+        (
+            "acme/private",
+            "`acme/private` is missing or private".into(),
+        ),
         ("acme/none", "`acme/none` is missing or private".into()),
         ("acme/off", "`acme/off` is disabled on the Hub".into()),
     ];
     for (id, words) in anonymous {
         let model = report(&hub, &[id]);
-        assert_eq!((model["verdicts"].clone(), access(&model)), (fails(), words));
+        assert_eq!(
+            (model["verdicts"].clone(), access(&model)),
+            (fails(), words)
+        );
         assert_eq!(check(&hub, &[id]).code, FAIL, "{id}");
     }
     let with_token = [
-        ("acme/gated", format!("`acme/gated` is gated and this token may not read it: ask for access at {endpoint}/acme/gated")),
-        ("acme/none", "`acme/none` is not found: it is missing, or private and not for this token".into()),
+        (
+            "acme/gated",
+            format!(
+                "`acme/gated` is gated and this token may not read it: ask for access at {endpoint}/acme/gated"
+            ),
+        ),
+        (
+            "acme/none",
+            "`acme/none` is not found: it is missing, or private and not for this token".into(),
+        ),
     ];
     for (id, words) in with_token {
         let model = report(&hub, &[id, "--token", TOKEN]);
-        assert_eq!((model["verdicts"].clone(), access(&model)), (fails(), words));
+        assert_eq!(
+            (model["verdicts"].clone(), access(&model)),
+            (fails(), words)
+        );
     }
-    assert_eq!(report(&hub, &["acme/open", "--token", TOKEN])["verdicts"], passes());
+    assert_eq!(
+        report(&hub, &["acme/open", "--token", TOKEN])["verdicts"],
+        passes()
+    );
 }
 
 #[test]
@@ -167,7 +220,10 @@ fn a_dataset_by_mistake_and_a_renamed_model() {
     hub.rename("old/one", "acme/one");
     let model = report(&hub, &["acme/words"]);
     assert_eq!(model["verdicts"], fails());
-    assert_eq!(access(&model), "`acme/words` is missing or private; there is a dataset of this name, and only models are checked");
+    assert_eq!(
+        access(&model),
+        "`acme/words` is missing or private; there is a dataset of this name, and only models are checked"
+    );
     let answer = check(&hub, &["old/one"]);
     assert_eq!(answer.code, PASS, "{answer:#?}");
     assert_eq!(answer.stderr, "note: `old/one` is called `acme/one` now\n");
@@ -180,7 +236,10 @@ fn an_invalid_token_does_not_fail_a_public_model() {
     let answer = program(&hub).arg("acme/two").env("HF_TOKEN", TOKEN).run();
     assert_eq!(answer.code, PASS, "{answer:#?}");
     let host = hub.endpoint().replace("http://", "");
-    assert_eq!(answer.stderr, format!("note: `{host}` does not know the token: it was asked without\n"));
+    assert_eq!(
+        answer.stderr,
+        format!("note: `{host}` does not know the token: it was asked without\n")
+    );
     keeps_the_token(&answer, &hub.take_log());
 }
 
@@ -193,21 +252,40 @@ fn the_token_goes_to_the_hub_alone() {
     fs::write(home.path().join("token"), format!("{TOKEN}\n")).unwrap();
     let file = home.path().join("token").display().to_string();
     let home = home.path().display().to_string();
-    for (name, value) in [("HF_TOKEN", TOKEN), ("HF_TOKEN_PATH", &file), ("HF_HOME", &home)] {
+    for (name, value) in [
+        ("HF_TOKEN", TOKEN),
+        ("HF_TOKEN_PATH", &file),
+        ("HF_HOME", &home),
+    ] {
         for format in ["table", "json"] {
-            let answer = program(&hub).args(["acme/gated", "--format", format]).env(name, value).run();
+            let answer = program(&hub)
+                .args(["acme/gated", "--format", format])
+                .env(name, value)
+                .run();
             assert_eq!(answer.code, PASS, "{name}: {answer:#?}");
             let log = hub.take_log();
-            assert!(log.iter().any(|seen| seen.host == Host::Cdn), "weights lie elsewhere");
+            assert!(
+                log.iter().any(|seen| seen.host == Host::Cdn),
+                "weights lie elsewhere"
+            );
             assert!(log.iter().any(|seen| seen.has_authorization), "{name}");
             keeps_the_token(&answer, &log);
         }
     }
     // Nor do errors say it, nor does a redirect take it away.
-    for fault in [Fault::Status(500), Fault::RedirectAway, Fault::Reset, Fault::HtmlPage, Fault::Status(401)] {
+    for fault in [
+        Fault::Status(500),
+        Fault::RedirectAway,
+        Fault::Reset,
+        Fault::HtmlPage,
+        Fault::Status(401),
+    ] {
         hub.heal();
         hub.inject(Rule::new(fault.clone()).on(Route::Resolve).on(Route::Cdn));
-        let answer = program(&hub).args(["acme/gated", "--timeout", "2"]).env("HF_TOKEN", TOKEN).run();
+        let answer = program(&hub)
+            .args(["acme/gated", "--timeout", "2"])
+            .env("HF_TOKEN", TOKEN)
+            .run();
         assert_ne!(answer.code, PASS, "{fault:?}");
         keeps_the_token(&answer, &hub.take_log());
     }
@@ -224,7 +302,11 @@ fn a_limit_is_waited_for_within_the_budget_only() {
     let model = report(&hub, &["acme/one", "--timeout", "5"]);
     assert_eq!(model["verdicts"], undecided());
     // One second more than the window has left, as the Hub's own client waits.
-    assert!(access(&model).contains("limits requests and asks to wait 173 s"), "{}", access(&model));
+    assert!(
+        access(&model).contains("limits requests and asks to wait 173 s"),
+        "{}",
+        access(&model)
+    );
     assert_eq!(check(&hub, &["acme/one", "--timeout", "5"]).code, UNDECIDED);
 }
 
@@ -250,7 +332,10 @@ fn offline_knows_what_the_cache_holds() {
     let answer = run("acme/one");
     let model = &answer.json()["models"][0];
     assert_eq!(model["model"]["commit"], commit);
-    assert!(model["verdicts"] != fails() && answer.code != FAIL, "{model:#}");
+    assert!(
+        model["verdicts"] != fails() && answer.code != FAIL,
+        "{model:#}"
+    );
     // A file that was never downloaded is not absent.
     fs::remove_file(snapshot.join("model.safetensors")).unwrap();
     assert_eq!(run("acme/one").code, UNDECIDED);
@@ -262,7 +347,11 @@ fn offline_knows_what_the_cache_holds() {
 fn more_files_than_a_page_of_the_tree() {
     let hub = hub();
     let parts = (0..2345).map(|number| format!("parts/{number:05}.txt"));
-    hub.add(parts.fold(model("acme/many", &Repo::sharded()), |repo, path| repo.file(&path, "x")));
+    hub.add(
+        parts.fold(model("acme/many", &Repo::sharded()), |repo, path| {
+            repo.file(&path, "x")
+        }),
+    );
     assert_eq!(report(&hub, &["acme/many"])["verdicts"], passes());
 }
 
@@ -275,7 +364,10 @@ fn the_header_may_end_anywhere_near_the_first_range() {
         hub.add(model(&id, &repo).content("model.safetensors", padded(&repo, spaces)));
         let model = report(&hub, &[&id]);
         assert_eq!(model["verdicts"], passes(), "{spaces}: {model:#}");
-        assert_eq!(model["facts"]["parameters"]["total"], crate::repo::PARAMETERS);
+        assert_eq!(
+            model["facts"]["parameters"]["total"],
+            crate::repo::PARAMETERS
+        );
     }
 }
 
@@ -293,21 +385,36 @@ fn padded(repo: &Repo, spaces: usize) -> loopback_hub::Content {
 #[test]
 fn a_fault_that_passes_does_not_change_the_verdict() {
     let hub = hub();
-    let passing = [408, 429, 500, 502, 503, 504].map(Fault::Status).into_iter();
-    let passing = passing.chain([Fault::Reset, Fault::Truncate, Fault::RetryAfter(0), Fault::RateLimited(0)]);
+    let passing = [408, 429, 500, 502, 503, 504]
+        .map(Fault::Status)
+        .into_iter();
+    let passing = passing.chain([
+        Fault::Reset,
+        Fault::Truncate,
+        Fault::RetryAfter(0),
+        Fault::RateLimited(0),
+    ]);
     for fault in passing {
         for route in [Route::Info, Route::Resolve, Route::ResolveCache, Route::Cdn] {
             hub.heal();
             hub.inject(Rule::new(fault.clone()).on(route).times(1));
             let answer = check(&hub, &["acme/two"]);
             assert_eq!(answer.code, PASS, "{fault:?} on {route:?}: {answer:#?}");
-            let met = hub.take_log().iter().filter(|seen| seen.fault.is_some()).count();
+            let met = hub
+                .take_log()
+                .iter()
+                .filter(|seen| seen.fault.is_some())
+                .count();
             assert_eq!(met, 1, "{fault:?} on {route:?} was met");
         }
     }
     hub.heal();
     hub.inject(Rule::new(Fault::ExpiredUrl).times(1));
-    assert_eq!(check(&hub, &["acme/two"]).code, PASS, "an address that has expired is asked for again");
+    assert_eq!(
+        check(&hub, &["acme/two"]).code,
+        PASS,
+        "an address that has expired is asked for again"
+    );
 }
 
 #[test]
@@ -320,9 +427,16 @@ fn a_fault_that_stays_is_undecided() {
             hub.inject(Rule::new(fault.clone()).on(route));
             let answer = check(&hub, &["acme/two", "--timeout", "1"]);
             let is_met = hub.take_log().iter().any(|seen| seen.fault.is_some());
-            let wanted = if is_met && !is_harmless(&fault, route) { UNDECIDED } else { PASS };
+            let wanted = if is_met && !is_harmless(&fault, route) {
+                UNDECIDED
+            } else {
+                PASS
+            };
             let allowed = [wanted, UNDECIDED];
-            assert!(allowed.contains(&answer.code), "{fault:?} on {route:?}: {answer:#?}");
+            assert!(
+                allowed.contains(&answer.code),
+                "{fault:?} on {route:?}: {answer:#?}"
+            );
         }
     }
 }
@@ -356,7 +470,9 @@ fn a_hub_that_is_not_there_is_undecided() {
     let hub = hub();
     let endpoint = hub.endpoint();
     drop(hub);
-    let run = Program::new().args(["check", "acme/one", "--timeout", "3"]).env("HF_ENDPOINT", &endpoint);
+    let run = Program::new()
+        .args(["check", "acme/one", "--timeout", "3"])
+        .env("HF_ENDPOINT", &endpoint);
     let answer = run.env("HF_HOME", "/nonexistent").run();
     assert_eq!(answer.code, UNDECIDED, "{answer:#?}");
 }

@@ -3,7 +3,7 @@
 //!
 //! `HUB_CAMPAIGN_CHECKS` sets the number, `HUB_CAMPAIGN_SEED` the failures.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use loopback_hub::{Fault, Host, LoopbackHub, Repo as HubRepo, Rule, folder};
@@ -34,12 +34,19 @@ struct Decision {
 
 impl Decision {
     fn of(report: &ModelReport) -> Self {
-        let failed = report.rules.iter().filter(|rule| rule.outcome == Outcome::Fail);
+        let failed = report
+            .rules
+            .iter()
+            .filter(|rule| rule.outcome == Outcome::Fail);
         let mut failed: Vec<_> = failed.map(|rule| rule.id).collect();
         failed.sort_unstable();
         failed.dedup();
         Self {
-            verdicts: report.verdicts.iter().map(|(_, verdict)| *verdict).collect(),
+            verdicts: report
+                .verdicts
+                .iter()
+                .map(|(_, verdict)| *verdict)
+                .collect(),
             failed,
         }
     }
@@ -48,7 +55,8 @@ impl Decision {
     /// of its own.
     fn is_true_to(&self, truth: &Self) -> bool {
         let verdicts = self.verdicts.iter().zip(&truth.verdicts);
-        let mut verdicts = verdicts.map(|(this, truth)| this == truth || *this == Verdict::Undecided);
+        let mut verdicts =
+            verdicts.map(|(this, truth)| this == truth || *this == Verdict::Undecided);
         verdicts.all(|same| same) && self.failed.iter().all(|rule| truth.failed.contains(rule))
     }
 }
@@ -58,7 +66,9 @@ fn hub() -> LoopbackHub {
     let hub = LoopbackHub::start();
     hub.token(TOKEN, "alice", &[]);
     let add = |id: &str, repo: &Repo, change: fn(HubRepo) -> HubRepo| {
-        hub.add(change(folder::model(id, repo.path()).expect("a readable folder")));
+        hub.add(change(
+            folder::model(id, repo.path()).expect("a readable folder"),
+        ));
     };
     add("acme/sound", &Repo::sharded(), |repo| repo);
     add("acme/one", &Repo::sound(), |repo| repo);
@@ -74,12 +84,21 @@ fn hub() -> LoopbackHub {
     hub
 }
 
-const MODELS: [&str; 6] = ["acme/sound", "acme/one", "acme/bare", "acme/wrong", "acme/gated", "acme/none"];
+const MODELS: [&str; 6] = [
+    "acme/sound",
+    "acme/one",
+    "acme/bare",
+    "acme/wrong",
+    "acme/gated",
+    "acme/none",
+];
 
 async fn decide(id: &'static str, options: HubOptions) -> Decision {
     let model = ModelRef::from_list(id).expect("an id");
     let source = open(&model, || Ok(options)).expect("a source");
-    let collected = collect(&*source, &Limits::default()).await.expect("a snapshot");
+    let collected = collect(&*source, &Limits::default())
+        .await
+        .expect("a snapshot");
     let policy = Policy::load_shipped("together-2025-11").expect("shipped");
     let cost = Cost {
         requests: collected.cost.requests,
@@ -100,14 +119,20 @@ fn one_request_in_twenty_fails_and_no_verdict_is_wrong() {
     let hub = hub();
     let options = HubOptions::at(&hub.endpoint()).expect("an address");
     let options = options.token(TOKEN).expect("a token").stall(STALL);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     let truth: BTreeMap<_, _> = MODELS
         .into_iter()
         .map(|id| (id, runtime.block_on(decide(id, options.clone()))))
         .collect();
     assert_eq!(truth["acme/sound"].verdicts, [Verdict::Pass; 2]);
     assert_eq!(truth["acme/one"].verdicts, [Verdict::Pass; 2]);
-    assert!(truth["acme/bare"].failed.contains(&"tokenizer-missing"), "{truth:?}");
+    assert!(
+        truth["acme/bare"].failed.contains(&"tokenizer-missing"),
+        "{truth:?}"
+    );
     assert_eq!(truth["acme/wrong"].verdicts[1], Verdict::Fail);
     assert_eq!(truth["acme/gated"].failed, ["repository-inaccessible"]);
     assert_eq!(truth["acme/none"].failed, ["repository-inaccessible"]);
@@ -118,7 +143,11 @@ fn one_request_in_twenty_fails_and_no_verdict_is_wrong() {
     hub.take_log();
     let mut same = 0;
     let mut tell = |id: &str, decision: &Decision| {
-        assert!(decision.is_true_to(&truth[id]), "{id}: {decision:?}, in truth {:?}", truth[id]);
+        assert!(
+            decision.is_true_to(&truth[id]),
+            "{id}: {decision:?}, in truth {:?}",
+            truth[id]
+        );
         same += usize::from(*decision == truth[id]);
     };
     tokio::task::LocalSet::new().block_on(&runtime, async {
@@ -128,7 +157,11 @@ fn one_request_in_twenty_fails_and_no_verdict_is_wrong() {
             let options = options.clone();
             running.spawn_local(async move { (id, decide(id, options).await) });
             if running.len() == AT_ONCE {
-                let (id, decision) = running.join_next().await.expect("some run").expect("no panic");
+                let (id, decision) = running
+                    .join_next()
+                    .await
+                    .expect("some run")
+                    .expect("no panic");
                 tell(id, &decision);
             }
         }
@@ -139,10 +172,23 @@ fn one_request_in_twenty_fails_and_no_verdict_is_wrong() {
     });
     let log = hub.take_log();
     let failed = log.iter().filter(|seen| seen.fault.is_some()).count();
-    let kinds: std::collections::BTreeSet<_> = log.iter().filter_map(|seen| seen.fault.as_deref()).collect();
-    println!("{checks} checks, {} requests, {failed} failed in {} ways, {same} decided as without", log.len(), kinds.len());
-    assert_eq!(kinds.len(), Fault::every_kind().len(), "{kinds:?}");
-    assert!(log.iter().all(|seen| seen.host == Host::Hub || !seen.has_authorization), "the token went astray");
+    let kinds: BTreeSet<_> = log
+        .iter()
+        .filter_map(|seen| seen.fault.as_deref())
+        .collect();
+    println!(
+        "{checks} checks, {} requests, {failed} failed in {} ways, {same} decided as without",
+        log.len(),
+        kinds.len()
+    );
+    if checks >= CHECKS {
+        assert_eq!(kinds.len(), Fault::every_kind().len(), "{kinds:?}");
+    }
+    assert!(
+        log.iter()
+            .all(|seen| seen.host == Host::Hub || !seen.has_authorization),
+        "the token went astray"
+    );
     // Most failures are got over: retries are worth something.
     assert!(same * 2 > checks, "{same} of {checks}");
 }
