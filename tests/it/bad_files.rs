@@ -298,7 +298,7 @@ mod unix {
         for path in [CONFIG, INDEX, crate::repo::SHARDS[1]] {
             let closed = |mode| {
                 std::fs::set_permissions(repo.file(path), std::fs::Permissions::from_mode(mode))
-                    .unwrap()
+                    .unwrap();
             };
             closed(0o000);
             if std::fs::File::open(repo.file(path)).is_ok() {

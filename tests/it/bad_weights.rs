@@ -201,7 +201,7 @@ fn an_index_never_leads_out_of_the_repository() {
     ] {
         let repo = Repo::sharded();
         repo.edit(INDEX, |index| {
-            index["weight_map"]["lm_head.weight"] = json!(name)
+            index["weight_map"]["lm_head.weight"] = json!(name);
         });
         fails(&repo, "index-mismatch", &format!("the shard name `{name}`"));
     }
@@ -234,7 +234,7 @@ fn indexes_that_cannot_be_read_as_one() {
 fn index_and_headers_that_disagree() {
     let repo = Repo::sharded();
     repo.edit(INDEX, |index| {
-        index["weight_map"]["model.extra"] = json!(SHARDS[0])
+        index["weight_map"]["model.extra"] = json!(SHARDS[0]);
     });
     fails(
         &repo,

@@ -2,6 +2,11 @@
 //!
 //! `UPDATE_GOLDEN=1` writes the golden files anew.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test ends with the first surprise, and so do its helpers"
+)]
+
 mod program;
 mod repo;
 
@@ -15,4 +20,5 @@ mod large;
 mod lists;
 mod recordings;
 mod terminal;
+mod usage;
 mod verdicts;

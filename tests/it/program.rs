@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// Longer than any run may take on a busy machine; one that blocks is ended and fails its test.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// Address space of a run under [`Program::limit_memory`] that is not for the heap: code, stacks, libraries.
 const OVERHEAD_MIB: u64 = 96;
 

@@ -74,7 +74,7 @@ fn a_recording_is_judged_as_what_it_recorded() {
 fn the_time_of_a_recording_is_that_of_the_looking() {
     let (_place, to) = recorded();
     edit(&to, |document| {
-        document["observed_at"] = json!("2025-11-08T00:00:00Z")
+        document["observed_at"] = json!("2025-11-08T00:00:00Z");
     });
     let first = report([&to]);
     assert_eq!(
@@ -254,12 +254,9 @@ fn a_file_that_was_lost_or_cut() {
 fn what_the_place_refused_fails_and_what_it_did_not_answer_is_undecided() {
     let (_place, to) = recorded();
     let access = |state: &str| {
-        edit(
-            &to,
-            |document| {
-                document["access"] = json!({"state": state, "reason": "in the words of the place"})
-            },
-        );
+        edit(&to, |document| {
+            document["access"] = json!({"state": state, "reason": "in the words of the place"});
+        });
         check([&to])
     };
     access("refused").says(1, "in the words of the place");

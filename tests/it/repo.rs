@@ -261,3 +261,11 @@ pub(crate) fn header(tensors: &[Tensor]) -> Value {
     }
     Value::Object(header)
 }
+
+/// A policy file of this text, in a folder that has to be kept.
+pub(crate) fn policy_file(text: &str) -> (Repo, String) {
+    let repo = Repo::empty();
+    repo.write("ours.toml", text);
+    let path = repo.file("ours.toml").display().to_string();
+    (repo, path)
+}

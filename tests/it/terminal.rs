@@ -31,34 +31,42 @@ fn escapes_in_files_are_shown_not_obeyed() {
         repo
     };
     let repos = [
-        with(&|repo| repo.edit(CONFIG, |config| config["model_type"] = json!(NASTY))),
-        with(&|repo| repo.edit(CONFIG, |config| config["architectures"] = json!([NASTY]))),
-        with(&|repo| repo.edit(CONFIG, |config| config["torch_dtype"] = json!(NASTY))),
         with(&|repo| {
-            repo.edit(CONFIG, |config| {
-                config["transformers_version"] = json!(NASTY)
-            })
+            repo.edit(CONFIG, |config| config["model_type"] = json!(NASTY));
+        }),
+        with(&|repo| {
+            repo.edit(CONFIG, |config| config["architectures"] = json!([NASTY]));
+        }),
+        with(&|repo| {
+            repo.edit(CONFIG, |config| config["torch_dtype"] = json!(NASTY));
         }),
         with(&|repo| {
             repo.edit(CONFIG, |config| {
-                config["quantization_config"] = json!({"quant_method": NASTY})
-            })
+                config["transformers_version"] = json!(NASTY);
+            });
         }),
         with(&|repo| {
             repo.edit(CONFIG, |config| {
-                config["auto_map"] = json!({"AutoModelForCausalLM": NASTY})
-            })
+                config["quantization_config"] = json!({"quant_method": NASTY});
+            });
+        }),
+        with(&|repo| {
+            repo.edit(CONFIG, |config| {
+                config["auto_map"] = json!({"AutoModelForCausalLM": NASTY});
+            });
         }),
         with(&|repo| {
             repo.edit("tokenizer_config.json", |config| {
-                config["tokenizer_class"] = json!(NASTY)
-            })
+                config["tokenizer_class"] = json!(NASTY);
+            });
         }),
-        with(&|repo| repo.edit(INDEX, |index| index["weight_map"][NASTY] = json!(SHARDS[0]))),
+        with(&|repo| {
+            repo.edit(INDEX, |index| index["weight_map"][NASTY] = json!(SHARDS[0]));
+        }),
         with(&|repo| {
             repo.edit(INDEX, |index| {
-                index["weight_map"]["lm_head.weight"] = json!(NASTY)
-            })
+                index["weight_map"]["lm_head.weight"] = json!(NASTY);
+            });
         }),
         with(&|repo| {
             repo.remove(INDEX);

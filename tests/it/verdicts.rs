@@ -1,5 +1,7 @@
 //! DESIGN.md, "Verdicts and exit codes", sentence by sentence.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use crate::program::{Program, check, report, rules_of};
@@ -192,16 +194,11 @@ fn unknown_warnings_never_move_the_verdict() {
         .map(|&id| id.to_owned())
         .collect();
     assert!(unknown.len() > 1, "{unknown:?}");
-    let lower = |level| -> String {
-        unknown
-            .iter()
-            .map(|id| format!("[rules.{id}]\nupload = \"{level}\"\n"))
-            .collect()
-    };
-    let policy = policy(
-        &repo,
-        &(lower("warning") + "[rules.source-unsupported]\nupload = \"off\"\n"),
-    );
+    let mut lines = String::from("[rules.source-unsupported]\nupload = \"off\"\n");
+    for id in &unknown {
+        writeln!(lines, "[rules.{id}]\nupload = \"warning\"").unwrap();
+    }
+    let policy = policy(&repo, &lines);
     for more in [&[][..], &["--fail-on", "warning"]] {
         let args = [
             "check", "--target", "upload", "--format", "json", "--policy", &policy,
@@ -286,7 +283,7 @@ fn of_several_models_fail_comes_before_undecided_before_pass() {
 fn of_several_targets_fail_comes_first_and_only_the_asked_ones_count() {
     let repo = Repo::sound();
     repo.edit(CONFIG, |config| {
-        config["quantization_config"] = json!({"quant_method": "newest"})
+        config["quantization_config"] = json!({"quant_method": "newest"});
     });
     let code = |targets: &[&str]| {
         let targets = targets.iter().flat_map(|target| ["--target", target]);
