@@ -4,13 +4,12 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
-use futures_util::future::{join, join_all};
 use preflight_model::wanted;
+use tokio::task::JoinHandle;
 
-use super::access::Denial;
 use super::address::MAIN;
 use super::client::Client;
 use super::problem::Problem;
@@ -27,68 +26,102 @@ const FILES: [&str; 4] = [
 /// looks whether there is such a file.
 const GATE: &str = "config.json";
 
-/// Answers that came early.
+/// Reads that were started early. They end when this is dropped.
 #[derive(Debug, Default)]
-pub(super) struct Early {
-    /// Where the Hub says that we may not read: why.
-    pub(super) gate: Option<Problem>,
-    starts: Mutex<BTreeMap<&'static str, Start>>,
+pub(super) struct Early(Mutex<BTreeMap<&'static str, Read>>);
+
+#[derive(Debug)]
+enum Read {
+    UnderWay(Task),
+    Done(Start),
+}
+
+/// A read that nobody waits for yet; it is given up with its handle.
+#[derive(Debug)]
+struct Task(JoinHandle<Result<Start, Problem>>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Task {
+    fn start(read: impl Future<Output = Result<Start, Problem>> + Send + 'static) -> Read {
+        Read::UnderWay(Self(tokio::spawn(read)))
+    }
+
+    /// Its result; none where the runtime that it ran on is gone.
+    async fn end(mut self) -> Option<Result<Start, Problem>> {
+        (&mut self.0).await.ok()
+    }
 }
 
 impl Early {
-    /// Reads the files at a revision whose commit is not known yet, and the first `header_bytes` of the
-    /// weight file of a model that is not sharded.
-    pub(super) async fn read(
-        client: &Client,
+    /// Starts to read the files at a revision whose commit is not known yet, and the first
+    /// `header_bytes` of the weight file of a model that is not sharded.
+    pub(super) fn start(
+        client: &Arc<Client>,
         id: &str,
         revision: Option<&str>,
         header_bytes: u64,
     ) -> Self {
         let file = |path| client.endpoint.file(id, revision.unwrap_or(MAIN), path);
-        let small = FILES.map(|path| async move {
-            let (url, bytes_max) = (file(path), wanted::bytes_max(path));
-            // What is read again later is not worth a second attempt; a gate is.
-            let answer = if path == GATE {
-                client.get(&url, bytes_max).await
-            } else {
-                client.get_once(&url, bytes_max).await
+        let small = FILES.map(|path| {
+            let (client, url) = (Arc::clone(client), file(path));
+            let read = async move {
+                let bytes_max = wanted::bytes_max(path);
+                // What is read again later is not worth a second attempt; a gate is.
+                let (head, bytes) = if path == GATE {
+                    client.get(&url, bytes_max).await?
+                } else {
+                    client.get_once(&url, bytes_max).await?
+                };
+                Ok(Start::whole(&head, bytes))
             };
-            (path, answer.map(|(head, bytes)| Start::whole(&head, bytes)))
+            (path, Task::start(read))
         });
-        let header = async {
-            let start = Start::read(client, &file(wanted::SINGLE), header_bytes).await;
-            (wanted::SINGLE, start)
+        let (client, url) = (Arc::clone(client), file(wanted::SINGLE));
+        let header = async move { Start::read(&client, &url, header_bytes).await };
+        let header = (wanted::SINGLE, Task::start(header));
+        Self(Mutex::new(small.into_iter().chain([header]).collect()))
+    }
+
+    /// Why the Hub does not let us read a file of a gated repository, where it does not.
+    pub(super) async fn gate(&self) -> Option<Problem> {
+        let Read::UnderWay(task) = self.reads().remove(GATE)? else {
+            return None;
         };
-        let (small, header) = join(join_all(small), header).await;
-        let mut gate = None;
-        let mut starts = BTreeMap::new();
-        for (path, answer) in small.into_iter().chain([header]) {
-            match answer {
-                Ok(start) => {
-                    starts.insert(path, start);
-                }
-                Err(problem)
-                    if matches!(Denial::of(&problem), Denial::Gated | Denial::Disabled) =>
-                {
-                    gate = Some(problem);
-                }
-                Err(_) => {}
+        match task.end().await? {
+            Ok(start) => {
+                self.reads().insert(GATE, Read::Done(start));
+                None
             }
-        }
-        Self {
-            gate,
-            starts: Mutex::new(starts),
+            Err(problem) => Some(problem),
         }
     }
 
+    /// Gives up what turns out not to be there, or not to be readable.
+    pub(super) fn keep(&self, is_there: impl Fn(&str) -> bool) {
+        self.reads().retain(|path, _| is_there(path));
+    }
+
     /// The bytes of `range`, once: the second time they are read anew.
-    pub(super) fn take(
+    pub(super) async fn take(
         &self,
         seen: &Seen,
         target: Target<'_>,
         range: &Range<u64>,
     ) -> Option<Bytes> {
-        let mut starts = self.starts.lock().unwrap_or_else(PoisonError::into_inner);
-        starts.remove(target.path)?.take(seen, target, range)
+        let read = self.reads().remove(target.path)?;
+        let start = match read {
+            Read::UnderWay(task) => task.end().await?.ok()?,
+            Read::Done(start) => start,
+        };
+        start.take(seen, target, range)
+    }
+
+    fn reads(&self) -> MutexGuard<'_, BTreeMap<&'static str, Read>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use reqwest::Url;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::client::Client;
 use super::problem::Problem;
@@ -28,6 +29,8 @@ pub(super) struct Info {
     /// The name that it has now.
     pub(super) id: Option<String>,
     pub(super) commit: String,
+    /// Whether its files are behind a gate, open to us or not.
+    pub(super) is_gated: bool,
     pub(super) is_disabled: bool,
     /// Its files, where the answer has all of them with their sizes.
     pub(super) files: Option<Vec<ListedFile>>,
@@ -39,6 +42,8 @@ pub(super) struct Info {
 struct InfoAnswer {
     id: Option<String>,
     sha: Option<String>,
+    /// `false`, `"auto"` or `"manual"`.
+    gated: Option<Value>,
     disabled: Option<bool>,
     siblings: Option<Vec<Sibling>>,
 }
@@ -83,6 +88,9 @@ impl Info {
         Ok(Self {
             id: answer.id.filter(|id| crate::model_ref::is_hub_id(id)),
             commit: commit.ok_or("its answer does not name the commit")?,
+            is_gated: answer
+                .gated
+                .is_some_and(|gated| !matches!(gated, Value::Bool(false) | Value::Null)),
             is_disabled: answer.disabled == Some(true),
             files: siblings.map(|files| {
                 let files = files.into_iter();
@@ -207,7 +215,7 @@ mod tests {
             (info.id.as_deref(), info.commit.as_str()),
             (Some("o/n"), SHA)
         );
-        assert!(!info.is_disabled);
+        assert!(info.is_gated && !info.is_disabled);
         let files = info.files.unwrap();
         let paths: Vec<&str> = files.iter().map(|file| file.path.as_str()).collect();
         assert_eq!(paths, ["../x", "config.json", "hidden", "w.safetensors"]);

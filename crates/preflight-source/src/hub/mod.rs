@@ -28,6 +28,7 @@ mod redirect;
 mod token;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::join;
@@ -52,7 +53,7 @@ use ranged::{Seen, Target};
 /// A repository of the Hub.
 #[derive(Debug)]
 pub struct Hub {
-    client: Client,
+    client: Arc<Client>,
     /// As the user gave it.
     input: String,
     id: String,
@@ -102,7 +103,7 @@ impl Hub {
             )));
         }
         Ok(Self {
-            client: Client::new(options)?,
+            client: Arc::new(Client::new(options)?),
             input: input.into(),
             id: id.into(),
             revision: revision.map(Into::into),
@@ -116,24 +117,32 @@ impl Hub {
     }
 
     /// Asks for the repository and, without waiting for the answer, for the files that nearly every
-    /// repository has. The first of them also shows whether a gate is open to us.
+    /// repository has.
     async fn find(&self) -> Found {
         let revision = self.revision.as_deref();
-        let info = listing::info(&self.client, &self.id, revision);
-        let early = Early::read(&self.client, &self.id, revision, FIRST_BYTES);
-        let (info, early) = join(info, early).await;
-        match info {
+        let early = Early::start(&self.client, &self.id, revision, FIRST_BYTES);
+        match listing::info(&self.client, &self.id, revision).await {
             Ok(info) => self.found_at(info, early).await,
-            Err(problem) => self.not_found(&problem).await,
+            Err(problem) => {
+                drop(early);
+                self.not_found(&problem).await
+            }
         }
     }
 
     async fn found_at(&self, info: Info, early: Early) -> Found {
         let id = info.id.unwrap_or_else(|| self.id.clone());
-        let access = match &early.gate {
+        let gate = if info.is_gated {
+            early.gate().await
+        } else {
+            None
+        };
+        let access = match gate {
             _ if info.is_disabled => Access::Refused(format!("`{id}` is disabled on the Hub")),
-            Some(gate) => denied(gate, &self.asked(&id)),
-            None => Access::Open,
+            Some(gate) if matches!(Denial::of(&gate), Denial::Gated | Denial::Disabled) => {
+                denied(&gate, &self.asked(&id))
+            }
+            _ => Access::Open,
         };
         let files = match info.files {
             Some(files) => Ok(files),
@@ -146,6 +155,10 @@ impl Hub {
             }
             (Err(problem), _) => Fact::Unavailable(problem.to_string()),
         };
+        early.keep(|path| {
+            let file = files.known().and_then(|files| find_file(files, path));
+            file.is_some_and(|file| file.kind == FileKind::Regular)
+        });
         Found {
             access,
             early,
@@ -206,9 +219,7 @@ impl Hub {
         let (Fact::Known(files), Some(commit)) = (&found.files, &found.commit) else {
             return Err(unavailable("the files of the repository are not known"));
         };
-        let at = files.binary_search_by(|file| file.path.as_str().cmp(path));
-        let file = at.ok().and_then(|at| files.get(at));
-        let file = file.filter(|_| paths::is_inside(path));
+        let file = find_file(files, path).filter(|_| paths::is_inside(path));
         let file = file.ok_or_else(|| Error::NotFound(path.into()))?;
         if let FileKind::Unavailable(why) | FileKind::Other(why) = &file.kind {
             return Err(unavailable(why));
@@ -227,12 +238,20 @@ impl Hub {
             size,
             sha256: file.sha256.as_deref(),
         };
-        if let Some(bytes) = found.early.take(&self.seen, target, &range) {
+        if let Some(bytes) = found.early.take(&self.seen, target, &range).await {
             return Ok(bytes);
         }
         let read = ranged::read(&self.client, &self.seen, target, &range);
         read.await.map_err(|problem| refused(path, &problem))
     }
+}
+
+/// The file at `path` of a sorted listing.
+fn find_file<'a>(files: &'a [ListedFile], path: &str) -> Option<&'a ListedFile> {
+    let at = files
+        .binary_search_by(|file| file.path.as_str().cmp(path))
+        .ok()?;
+    files.get(at)
 }
 
 /// Why a file was not read.
