@@ -16,6 +16,7 @@ mod command_line;
 mod fixtures;
 mod hub;
 mod hub_campaign;
+mod hub_faults;
 mod large;
 mod lists;
 mod recordings;

@@ -151,7 +151,7 @@ def verdicts(run):
 
 def behind_mirror(program, hub, scratch):
     """The same verdicts straight from the hub and through olah, the one mirror server that the registries have."""
-    python = scratch.parent / "olah" / "bin" / "python"
+    python = scratch.parent / "olah" / "bin" / "python"  # absolute, as `scratch` is
     if not python.exists():
         subprocess.run([sys.executable, "-m", "venv", python.parents[1]], check=True)
     # An environment of its own: it wants other releases of what the client uses.
@@ -164,7 +164,7 @@ def behind_mirror(program, hub, scratch):
                "mirror-scheme": "http", "mirror-netloc": here, "mirror-lfs-netloc": here, "repos-path": scratch / "mirror"}  # fmt: skip
     words = [str(word) for name, value in options.items() for word in (f"--{name}", value)]
     with open(scratch / "olah.log", "w") as log:
-        mirror = subprocess.Popen([python, "-m", "olah.server", *words], stdout=log, stderr=log)
+        mirror = subprocess.Popen([python, "-m", "olah.server", *words], cwd=scratch, stdout=log, stderr=log)
     try:
         wait_for(port, mirror)
         # Of a large weight file olah fetches 64 MiB before it answers: these are small ones.

@@ -99,6 +99,14 @@ impl LoopbackHub {
         self.shared.lock().add(repo);
     }
 
+    /// Moves the references of a repository to those of `newer` once the hub has answered `after` more
+    /// requests; older commits can still be read.
+    pub fn push_after(&self, after: u64, newer: Repo) {
+        let mut state = self.shared.lock();
+        let after = state.answered + after;
+        state.upcoming.push((after, newer));
+    }
+
     /// The commit that a revision of a model names.
     pub fn commit_of(&self, id: &str, revision: &str) -> Option<String> {
         let state = self.shared.lock();

@@ -74,6 +74,9 @@ pub(crate) struct State {
     pub(crate) has_xet: bool,
     pub(crate) latency: Duration,
     pub(crate) quota: Option<Quota>,
+    /// Versions of repositories to come, and after how many requests to the hub.
+    pub(crate) upcoming: Vec<(u64, Repo)>,
+    pub(crate) answered: u64,
     pub(crate) faults: Faults,
     pub(crate) log: Vec<Seen>,
 }
@@ -109,12 +112,22 @@ impl State {
             has_xet: false,
             latency: Duration::ZERO,
             quota: None,
+            upcoming: Vec::new(),
+            answered: 0,
             faults: Faults::default(),
             log: Vec::new(),
         }
     }
 
     pub(crate) fn add(&mut self, repo: Repo) {
+        let repo = self.stored(repo);
+        let is_other = |old: &Repo| (old.kind, &old.id) != (repo.kind, &repo.id);
+        self.repos.retain(is_other);
+        self.repos.push(repo);
+    }
+
+    /// Sealed, its large files put where their addresses lead.
+    fn stored(&mut self, repo: Repo) -> Repo {
         let repo = repo.sealed();
         for commit in &repo.commits {
             for (path, file) in commit.files.iter().filter(|(_, file)| file.is_large) {
@@ -122,9 +135,25 @@ impl State {
                 self.stored.insert(file.sha256.clone(), stored);
             }
         }
-        let is_other = |old: &Repo| (old.kind, &old.id) != (repo.kind, &repo.id);
-        self.repos.retain(is_other);
-        self.repos.push(repo);
+        repo
+    }
+
+    /// Lets the versions come whose time it is: their references move, older commits stay.
+    fn move_on(&mut self) {
+        let is_due = |(after, _): &mut (u64, Repo)| *after <= self.answered;
+        let due: Vec<_> = self.upcoming.extract_if(.., is_due).collect();
+        for (_, newer) in due {
+            let newer = self.stored(newer);
+            let mut repos = self.repos.iter_mut();
+            let is_same = |old: &&mut Repo| (old.kind, &old.id) == (newer.kind, &newer.id);
+            if let Some(repo) = repos.find(is_same) {
+                let first = repo.commits.len();
+                let moved = newer.refs.into_iter();
+                repo.refs
+                    .extend(moved.map(|(name, place)| (name, first + place)));
+                repo.commits.extend(newer.commits);
+            }
+        }
     }
 
     pub(crate) fn repo(&self, kind: Kind, id: &str) -> Option<&Repo> {
@@ -134,6 +163,10 @@ impl State {
 
     /// Answers a request, with the fault it meets, and writes it down.
     pub(crate) fn answer(&mut self, host: Host, connection: u64, request: &Request) -> Answer {
+        if host == Host::Hub {
+            self.move_on();
+            self.answered += 1;
+        }
         let (route, file, response) = match host {
             Host::Hub => match self.over_quota() {
                 Some(refusal) => (Route::Other, None, refusal),

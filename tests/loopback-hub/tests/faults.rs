@@ -37,44 +37,36 @@ impl Answer {
 
 /// One request on a connection of its own, to an absolute address or one of the hub's.
 fn get(hub: &LoopbackHub, address: &str, range: &str) -> Answer {
-    let endpoint = hub.endpoint();
-    let (host, path) = match address.strip_prefix("http://") {
-        Some(rest) => rest.split_at(rest.find('/').unwrap()),
-        None => (endpoint.trim_start_matches("http://"), address),
+    let address = match address.strip_prefix('/') {
+        Some(path) => format!("{}/{path}", hub.endpoint()),
+        None => address.to_owned(),
     };
-    let mut stream = TcpStream::connect(host).unwrap();
+    let (host, path) = address
+        .strip_prefix("http://")
+        .and_then(|rest| rest.split_once('/'))
+        .expect("an address");
+    let mut stream = TcpStream::connect(host).expect("a listener");
     stream
         .set_read_timeout(Some(Duration::from_millis(200)))
-        .unwrap();
-    let range = if range.is_empty() {
-        String::new()
-    } else {
-        format!("Range: bytes={range}\r\n")
+        .expect("a limit");
+    let range = match range {
+        "" => String::new(),
+        range => format!("Range: bytes={range}\r\n"),
     };
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: h\r\n{range}Connection: close\r\n\r\n"
-    )
-    .unwrap();
+    let request = format!("GET /{path} HTTP/1.1\r\nHost: h\r\n{range}Connection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("a reader");
     let mut bytes = Vec::new();
-    let broken = stream
-        .read_to_end(&mut bytes)
-        .err()
-        .map(|error| error.kind());
-    let end = bytes
-        .windows(4)
-        .position(|window| window == b"\r\n\r\n")
-        .map_or(bytes.len(), |end| end + 4);
-    let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
-    let status = head
-        .get(9..12)
-        .and_then(|status| status.parse().ok())
-        .unwrap_or(0);
+    let broken = stream.read_to_end(&mut bytes).err();
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n");
+    let end = end.map_or(bytes.len(), |end| end + 4);
+    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
     Answer {
-        status,
+        status: head
+            .get(9..12)
+            .map_or(0, |status| status.parse().expect("a number")),
         body: bytes[end..].to_vec(),
+        broken: broken.map(|error| error.kind()),
         head,
-        broken,
     }
 }
 
