@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::address::Endpoint;
 use super::attempts::{Attempts, Deadline};
+use super::lanes::{Lanes, Permit};
 use super::options::HubOptions;
 use super::problem::{Problem, Refusal};
 use super::ratelimit;
@@ -36,6 +37,7 @@ pub(super) struct Client {
     pub(super) endpoint: Endpoint,
     token: Option<Token>,
     is_token_refused: AtomicBool,
+    lanes: Lanes,
     /// No request starts before: a limit that one request met holds for all.
     not_before: Mutex<Option<Instant>>,
     stall: Duration,
@@ -46,19 +48,25 @@ pub(super) struct Client {
 
 /// An answer whose body is not read yet.
 pub(super) struct Head {
-    response: Response,
+    reply: Reply,
     /// Headers of every hop, the Hub's own first.
     hops: Vec<HeaderMap>,
 }
 
+/// An answer, and the lane it keeps until its body is read.
+struct Reply {
+    response: Response,
+    _permit: Permit,
+}
+
 impl Head {
     pub(super) fn status(&self) -> StatusCode {
-        self.response.status()
+        self.reply.response.status()
     }
 
     /// Where the answer comes from in the end.
     pub(super) fn url(&self) -> &Url {
-        self.response.url()
+        self.reply.response.url()
     }
 
     /// A header as the first hop that has it gives it.
@@ -68,7 +76,7 @@ impl Head {
 
     /// A header of the answer itself.
     pub(super) fn last(&self, name: &str) -> Option<&str> {
-        text(self.response.headers(), name)
+        text(self.reply.response.headers(), name)
     }
 
     /// A problem with this answer that asking again does not solve.
@@ -102,6 +110,7 @@ impl Client {
             endpoint: options.endpoint.clone(),
             token: options.token.clone(),
             is_token_refused: AtomicBool::new(false),
+            lanes: Lanes::default(),
             not_before: Mutex::new(None),
             stall: options.stall,
             budget: options.timeout,
@@ -170,21 +179,22 @@ impl Client {
         let mut is_at_hub = true;
         while hops.len() <= REDIRECTS_MAX {
             is_at_hub = is_at_hub && self.endpoint.is_origin_of(&url);
-            let response = self.send(&url, range, is_at_hub).await?;
-            hops.push(response.headers().clone());
-            let status = response.status();
+            let reply = self.send(&url, range, is_at_hub).await?;
+            let headers = reply.response.headers();
+            hops.push(headers.clone());
+            let status = reply.response.status();
             if is_redirect(status) {
-                url = next(&url, response.headers()).map_err(|what| Problem::Broken {
+                url = next(&url, headers).map_err(|what| Problem::Broken {
                     host: host(&url),
                     what,
                 })?;
-                self.ignore_body(response).await;
+                self.ignore_body(reply).await;
                 continue;
             }
             if !status.is_success() {
-                return Err(self.refusal(response, is_at_hub).await);
+                return Err(self.refusal(reply, is_at_hub).await);
             }
-            let head = Head { response, hops };
+            let head = Head { reply, hops };
             return match head.last(CONTENT_ENCODING.as_str()) {
                 None | Some("identity" | "") => Ok(head),
                 Some(encoding) => Err(head.broken(format!(
@@ -204,15 +214,15 @@ impl Client {
         url: &Url,
         range: Option<&Range<u64>>,
         is_at_hub: bool,
-    ) -> Result<Response, Problem> {
+    ) -> Result<Reply, Problem> {
         let has_token = is_at_hub && self.has_token();
-        let response = self.send_as(url, range, has_token).await?;
-        let is_gate = text(response.headers(), "x-error-code") == Some("GatedRepo");
-        if !has_token || response.status() != StatusCode::UNAUTHORIZED || is_gate {
-            return Ok(response);
+        let reply = self.send_as(url, range, has_token).await?;
+        let is_gate = text(reply.response.headers(), "x-error-code") == Some("GatedRepo");
+        if !has_token || reply.response.status() != StatusCode::UNAUTHORIZED || is_gate {
+            return Ok(reply);
         }
         self.is_token_refused.store(true, Ordering::Relaxed);
-        self.ignore_body(response).await;
+        self.ignore_body(reply).await;
         self.send_as(url, range, false).await
     }
 
@@ -221,7 +231,8 @@ impl Client {
         url: &Url,
         range: Option<&Range<u64>>,
         with_token: bool,
-    ) -> Result<Response, Problem> {
+    ) -> Result<Reply, Problem> {
+        let permit = self.lanes.enter(url).await;
         self.wait_for_limit().await?;
         let mut request = self
             .http
@@ -237,21 +248,26 @@ impl Client {
             request = request.header(AUTHORIZATION, value);
         }
         self.meter.count(0);
-        self.in_time(url, request.send()).await
+        let response = self.in_time(url, request.send()).await?;
+        permit.answered(response.version());
+        Ok(Reply {
+            response,
+            _permit: permit,
+        })
     }
 
     /// The rest of the body, at most `bytes_max` of it.
     pub(super) async fn body(&self, head: &mut Head, bytes_max: u64) -> Result<Bytes, Problem> {
         let too_long =
             |head: &Head| head.broken(format!("its answer is longer than {bytes_max} bytes"));
-        let announced = head.response.content_length();
+        let announced = head.reply.response.content_length();
         if announced.is_some_and(|length| length > bytes_max) {
             return Err(too_long(head));
         }
         let capacity = announced.unwrap_or(0).min(BUFFER_BYTES);
         let mut body = BytesMut::with_capacity(usize::try_from(capacity).unwrap_or(0));
         let url = head.url().clone();
-        while let Some(chunk) = self.in_time(&url, head.response.chunk()).await? {
+        while let Some(chunk) = self.in_time(&url, head.reply.response.chunk()).await? {
             self.meter.receive(chunk.len() as u64);
             if body.len() as u64 + chunk.len() as u64 > bytes_max {
                 return Err(too_long(head));
@@ -262,7 +278,8 @@ impl Client {
     }
 
     /// Reads a short body that says nothing to us, so that the connection can be used again.
-    async fn ignore_body(&self, mut response: Response) {
+    async fn ignore_body(&self, mut reply: Reply) {
+        let response = &mut reply.response;
         if response
             .content_length()
             .is_none_or(|length| length > IGNORED_BYTES_MAX)
@@ -275,7 +292,8 @@ impl Client {
         }
     }
 
-    async fn refusal(&self, response: Response, is_at_hub: bool) -> Problem {
+    async fn refusal(&self, reply: Reply, is_at_hub: bool) -> Problem {
+        let response = &reply.response;
         let headers = response.headers();
         let refusal = Refusal {
             host: host(response.url()),
@@ -293,7 +311,7 @@ impl Client {
                 .unwrap_or_else(PoisonError::into_inner);
             *not_before = (*not_before).max(Some(until));
         }
-        self.ignore_body(response).await;
+        self.ignore_body(reply).await;
         Problem::Status(refusal)
     }
 

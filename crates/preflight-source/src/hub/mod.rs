@@ -18,6 +18,7 @@ mod attempts;
 mod client;
 mod early;
 mod environment;
+mod lanes;
 mod listing;
 mod offline;
 mod options;
