@@ -186,7 +186,7 @@ fn values_that_no_model_has() {
             "model_type",
             json!("llamma"),
             1,
-            "no transformers release knows model type `llamma`; `llama` is meant?",
+            "no transformers release knows model type `llamma`; did you mean `llama`?",
         ),
         (
             "quantization_config",

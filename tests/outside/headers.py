@@ -17,7 +17,6 @@ FORMAT = {"format": "pt"}
 # What the library reads and we refuse, and why.
 STRICTER = {
     "no tensor at all": "a model without tensors is none",
-    "a space before the header": "the format says that a header begins with {",
 }
 U8 = {"dtype": "U8", "shape": [4], "data_offsets": [0, 4]}
 

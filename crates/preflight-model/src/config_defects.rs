@@ -246,7 +246,7 @@ fn dtype(section: &Section<'_>, defects: &mut Vec<Defect>) {
             other => other,
         };
         let hint = if DTYPES.contains(&meant) {
-            format!(" (`{meant}` is meant?)")
+            format!(" (did you mean `{meant}`?)")
         } else {
             String::new()
         };
@@ -275,14 +275,16 @@ fn sizes(text: &Section<'_>, defects: &mut Vec<Defect>) {
         };
         let is_size = match number {
             Number::Float(_) | Number::BigInt(_) => false,
-            // A model of fewer than no layers is built without a word.
-            Number::Int(value) => key == "num_hidden_layers" || (0..=i64::MAX).contains(value),
+            // A model without layers is built without a word, and is no model.
+            Number::Int(value) => *value >= i64::from(key != "intermediate_size"),
         };
         if !is_size {
             let found = given.describe();
             defects.push(at(
                 &given,
-                format!("`{key}` must be a whole number that a tensor can have, it is {found}"),
+                format!(
+                    "`{key}` must be a whole number above 0 that a tensor can have, it is {found}"
+                ),
             ));
         }
     }
@@ -294,10 +296,18 @@ fn is_one_of(text: &Section<'_>, types: &[&str]) -> bool {
 }
 
 fn rope_scaling(text: &Section<'_>, defects: &mut Vec<Defect>) {
-    let Some(scaling) = text.given("rope_scaling").filter(Cursor::is_object) else {
+    let Some(scaling) = text.given("rope_scaling") else {
         return;
     };
-    if !is_one_of(text, &ROPE_CHECKED) {
+    if scaling.is_null() || !is_one_of(text, &ROPE_CHECKED) {
+        return;
+    }
+    if !scaling.is_object() {
+        let message = format!(
+            "`rope_scaling` must be an object, it is {}",
+            scaling.describe()
+        );
+        defects.push(at(&scaling, message));
         return;
     }
     let kind = scaling
@@ -415,7 +425,7 @@ mod tests {
             r#"{"model_type": "lfm2", "num_hidden_layers": 1, "layer_types": ["conv"]}"#,
             r#"{"model_type": "llama", "quantization_config": {"load_in_4bit": true}}"#,
             r#"{"model_type": "gpt2", "pad_token_id": 50257}"#,
-            r#"{"model_type": "llama", "num_hidden_layers": -1, "num_attention_heads": 0, "rope_theta": 1e6, "max_position_embeddings": 8192.0}"#,
+            r#"{"model_type": "llama", "num_hidden_layers": 1, "intermediate_size": 0, "rope_theta": 1e6, "max_position_embeddings": 8192.0}"#,
         ] {
             assert_eq!(messages(text), "", "{text}");
         }
@@ -430,7 +440,7 @@ mod tests {
             (r#"{"model_type": "llama",}"#, "comma"),
             (
                 r#"{"model_type": "llama", "torch_dtype": "bf16"}"#,
-                "`bfloat16` is meant?",
+                "did you mean `bfloat16`?",
             ),
             (
                 r#"{"model_type": "llama", "torch_dtype": "auto"}"#,
@@ -438,7 +448,7 @@ mod tests {
             ),
             (
                 r#"{"model_type": "llama", "torch_dtype": "torch.float16"}"#,
-                "`float16` is meant?",
+                "did you mean `float16`?",
             ),
             (
                 r#"{"model_type": "llama", "auto_map": null}"#,
@@ -459,6 +469,14 @@ mod tests {
             (
                 r#"{"model_type": "llama", "rope_scaling": {"factor": 2.0}}"#,
                 "names no `rope_type`",
+            ),
+            (
+                r#"{"model_type": "llama", "rope_scaling": "linear"}"#,
+                "`rope_scaling` must be an object",
+            ),
+            (
+                r#"{"model_type": "llama", "num_hidden_layers": 0}"#,
+                "`num_hidden_layers` must be a whole number above 0",
             ),
             (
                 r#"{"model_type": "llama", "rope_scaling": {"rope_type": "zzz"}}"#,

@@ -13,13 +13,15 @@ pub const HEADERS_BYTES_MAX: u64 = 512 << 20;
 
 /// Name of the weight index.
 pub const INDEX: &str = "model.safetensors.index.json";
+/// Name of the index of a sharded pickle.
+pub const PYTORCH_INDEX: &str = "pytorch_model.bin.index.json";
 /// Name of the only weight file of a model that is not sharded.
 pub const SINGLE: &str = "model.safetensors";
 /// Name of the weight file of an adapter.
 pub const ADAPTER_WEIGHTS: &str = "adapter_model.safetensors";
 
 /// Small files that are read whole, where they are there. All stand at the root.
-pub const WHOLE: [&str; 12] = [
+pub const WHOLE: [&str; 13] = [
     "adapter_config.json",
     "chat_template.json",
     "config.json",
@@ -29,6 +31,7 @@ pub const WHOLE: [&str; 12] = [
     INDEX,
     "modules.json",
     "preprocessor_config.json",
+    PYTORCH_INDEX,
     "quantize_config.json",
     "special_tokens_map.json",
     "tokenizer_config.json",
@@ -36,7 +39,7 @@ pub const WHOLE: [&str; 12] = [
 
 /// How many bytes of a file in [`WHOLE`] are read at most.
 pub fn bytes_max(path: &str) -> u64 {
-    if path == INDEX {
+    if path == INDEX || path == PYTORCH_INDEX {
         INDEX_BYTES_MAX
     } else {
         JSON_BYTES_MAX

@@ -8,7 +8,7 @@ use crate::fact::{Defect, Fact};
 use crate::header::{Header, HeaderError, Tensor};
 use crate::index::Index;
 use crate::snapshot::{Content, File, Snapshot};
-use crate::wanted::{ADAPTER_WEIGHTS, INDEX, SINGLE};
+use crate::wanted::{ADAPTER_WEIGHTS, INDEX, PYTORCH_INDEX, SINGLE};
 
 /// Kinds of weight files, in the order in which `from_pretrained` looks for them.
 /// Source: `_get_resolved_checkpoint_files`,
@@ -56,6 +56,8 @@ pub struct Weights {
     pub format: Format,
     /// Files of that format.
     pub files: Vec<String>,
+    /// Those of them that the repository does not have.
+    pub missing: Vec<String>,
     /// Sum of their sizes, where all are known.
     pub bytes: Option<u64>,
     /// The index, where the loader uses one.
@@ -121,6 +123,15 @@ pub fn weights(snapshot: &Snapshot, files: &[File], config: Option<&Config>) -> 
             index = read_index(snapshot, INDEX);
             (Format::Safetensors, shard_names(&index))
         }
+        _ if !has("pytorch_model.bin") && has(PYTORCH_INDEX) => {
+            // Without a readable index, what lies there is all that is known.
+            let shards = shard_names(&read_index(snapshot, PYTORCH_INDEX));
+            if shards.is_empty() {
+                other_format(files)
+            } else {
+                (Format::Pytorch, shards)
+            }
+        }
         _ => other_format(files),
     };
     let shards = if format == Format::Safetensors {
@@ -134,7 +145,9 @@ pub fn weights(snapshot: &Snapshot, files: &[File], config: Option<&Config>) -> 
         .filter(|path| is_weight_file(path) && !names.contains(path))
         .cloned()
         .collect();
+    let missing = names.iter().filter(|path| !has(path)).cloned().collect();
     Weights {
+        missing,
         bytes: total_size(snapshot, &names),
         format,
         files: names,

@@ -161,9 +161,6 @@ impl<'a> Judge<'a> {
         } else {
             String::new()
         };
-        let mut problems = findings.problems;
-        let more_findings = problems.len().saturating_sub(FINDINGS_MAX);
-        problems.truncate(FINDINGS_MAX);
         let mut notes = findings.notes;
         notes.truncate(FINDINGS_MAX);
         Some(RuleRow {
@@ -173,8 +170,8 @@ impl<'a> Judge<'a> {
             targets: vec![case.target],
             outcome,
             ignored: None,
-            findings: problems,
-            more_findings,
+            findings: findings.problems,
+            more_findings: findings.more_problems,
             notes,
             help,
         })

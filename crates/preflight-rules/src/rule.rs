@@ -5,7 +5,7 @@ use preflight_model::facts::Facts;
 use preflight_model::json::Cursor;
 
 use crate::case::Case;
-use crate::report::Finding;
+use crate::report::{FINDINGS_MAX, Finding};
 
 /// One rule. Its level is not here: the policy gives it, per target.
 #[derive(Debug)]
@@ -59,12 +59,12 @@ pub(crate) type Outcome = Result<Findings, Gap>;
 /// What a rule found. Nothing found is a pass.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Findings {
-    /// What is wrong.
+    /// What is wrong, at most [`FINDINGS_MAX`].
     pub(crate) problems: Vec<Finding>,
+    /// Problems beyond those: a hostile index has millions.
+    pub(crate) more_problems: usize,
     /// What is worth knowing and not wrong.
     pub(crate) notes: Vec<Finding>,
-    /// What could not be told beside the problems. Without a problem the rule ends as unknown.
-    pub(crate) unknown: Option<String>,
     /// A remedy for just this model, in place of the rule's own.
     pub(crate) fix: Option<String>,
 }
@@ -82,7 +82,11 @@ impl Findings {
     }
 
     pub(crate) fn push(&mut self, finding: Finding) {
-        self.problems.push(finding);
+        if self.problems.len() < FINDINGS_MAX {
+            self.problems.push(finding);
+        } else {
+            self.more_problems += 1;
+        }
     }
 
     pub(crate) fn with_note(mut self, finding: Finding) -> Self {
@@ -98,10 +102,9 @@ impl Findings {
 
 impl FromIterator<Finding> for Findings {
     fn from_iter<T: IntoIterator<Item = Finding>>(findings: T) -> Self {
-        Self {
-            problems: findings.into_iter().collect(),
-            ..Self::default()
-        }
+        let mut all = Self::default();
+        findings.into_iter().for_each(|finding| all.push(finding));
+        all
     }
 }
 

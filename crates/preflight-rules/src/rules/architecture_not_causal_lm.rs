@@ -40,7 +40,7 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
         }
         CausalLm::NotNative => {
             let meant = release::nearest_model_type(model_type)
-                .map_or(String::new(), |meant| format!("; `{meant}` is meant?"));
+                .map_or(String::new(), |meant| format!("; did you mean `{meant}`?"));
             Ok(Findings::problem(Finding::in_config(
                 config.root().get("model_type").as_ref(),
                 format!(
@@ -136,7 +136,7 @@ mod tests {
     fn a_type_of_no_release_needs_code_or_fails() {
         let without = of(r#"{"model_type": "qwen3next"}"#);
         assert!(
-            without.contains("knows model type `qwen3next`; `qwen3_next` is meant?"),
+            without.contains("knows model type `qwen3next`; did you mean `qwen3_next`?"),
             "{without}"
         );
         let with = of(

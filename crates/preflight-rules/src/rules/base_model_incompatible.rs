@@ -74,7 +74,7 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
             || {
                 catalog
                     .suggest(name)
-                    .map_or(String::new(), |meant| format!("; `{meant}` is meant?"))
+                    .map_or(String::new(), |meant| format!("; did you mean `{meant}`?"))
             },
             |other| format!("; policy `{}` has it", other.id),
         );
@@ -114,7 +114,7 @@ mod tests {
     fn a_slip_in_the_name_is_recognised() {
         let got = run("base-model: togethercomputer/llama-2-7b-caht\n");
         assert!(
-            got.contains("; `togethercomputer/llama-2-7b-chat` is meant?"),
+            got.contains("; did you mean `togethercomputer/llama-2-7b-chat`?"),
             "{got}"
         );
     }

@@ -73,7 +73,9 @@ fn unknown_type(facts: &Facts<'_>, config: &Config) -> Option<Result<Finding, Ga
     Some(match release::nearest_model_type(model_type) {
         Some(meant) => Ok(Finding::in_config(
             config.root().get("model_type").as_ref(),
-            format!("no transformers release knows model type `{model_type}`; `{meant}` is meant?"),
+            format!(
+                "no transformers release knows model type `{model_type}`; did you mean `{meant}`?"
+            ),
         )),
         None => Err(Gap::Unknown(format!(
             "no transformers release up to {} knows model type `{model_type}`, and the repository brings no code for it",
@@ -98,7 +100,8 @@ mod tests {
     fn a_type_of_no_release() {
         let slip = of(r#"{"model_type": "gpt-oss"}"#);
         assert!(
-            slip.starts_with("upload, fine-tune: fail\n") && slip.contains("`gpt_oss` is meant?"),
+            slip.starts_with("upload, fine-tune: fail\n")
+                && slip.contains("did you mean `gpt_oss`?"),
             "{slip}"
         );
         let strange = of(r#"{"model_type": "acme"}"#);

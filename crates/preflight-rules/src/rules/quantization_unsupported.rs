@@ -81,7 +81,7 @@ fn misloaded(facts: &Facts<'_>, quantization: &Quantization) -> Option<Finding> 
         return None;
     }
     let meant = release::nearest_quant_method(method)
-        .map_or(String::new(), |meant| format!(" (`{meant}` is meant?)"));
+        .map_or(String::new(), |meant| format!(" (did you mean `{meant}`?)"));
     Some(at(
         quantization,
         format!(
@@ -151,7 +151,7 @@ mod tests {
         let got = of(r#"{"quantization_config": {"quant_method": "GPTQ"}}"#);
         assert!(
             got.contains("upload: warn\n")
-                && got.contains("the method `GPTQ` (`gptq` is meant?), so it"),
+                && got.contains("the method `GPTQ` (did you mean `gptq`?), so it"),
             "{got}"
         );
     }

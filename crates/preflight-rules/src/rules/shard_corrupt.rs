@@ -23,10 +23,9 @@ const FORMATS: [&str; 4] = ["flax", "mlx", "pt", "tf"];
 
 fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
     let weights = facts.of_a_model()?.weights.get()?;
-    let mut findings: Findings = weights.shards.iter().flat_map(of_shard).collect();
-    findings
-        .problems
-        .extend(weights.shards.iter().filter_map(of_metadata));
+    let contradictions = weights.shards.iter().flat_map(of_shard);
+    let refused = weights.shards.iter().filter_map(of_metadata);
+    let mut findings: Findings = contradictions.chain(refused).collect();
     let is_empty = |shard: &Shard| shard.header.known().is_some_and(Header::is_empty);
     if !weights.shards.is_empty() && weights.shards.iter().all(is_empty) {
         findings.push(Finding::new("the weight files hold no tensor"));
@@ -90,7 +89,7 @@ mod tests {
     fn every_way_to_contradict_oneself() {
         for (size, header, says) in [
             (4, "{}".to_owned(), "its header alone needs 10"),
-            (10, "[]".to_owned(), "a header starts with `{`"),
+            (10, "[]".to_owned(), "an object was expected"),
             (65, one("BF16", "[2]", "[0,4]"), "it was cut short"),
             (
                 1000,

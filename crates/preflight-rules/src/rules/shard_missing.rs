@@ -1,6 +1,6 @@
 use preflight_model::fact::{Fact, Gap};
 use preflight_model::facts::Facts;
-use preflight_model::wanted::INDEX;
+use preflight_model::wanted::{INDEX, PYTORCH_INDEX};
 use preflight_model::weights::Format;
 
 use crate::case::Case;
@@ -20,8 +20,7 @@ pub(super) static RULE: Rule = Rule {
 fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
     let weights = facts.of_a_model()?.weights.get()?;
     match weights.format {
-        Format::Safetensors => {}
-        Format::Pytorch | Format::Tensorflow | Format::Flax => return Ok(Findings::none()),
+        Format::Safetensors | Format::Pytorch | Format::Tensorflow | Format::Flax => {}
         Format::None | Format::Gguf | Format::Original | Format::MisnamedSafetensors => {
             return Ok(Findings::problem(Finding::new(
                 "the repository has no weight file that `from_pretrained` opens",
@@ -38,20 +37,17 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
         }
         Fact::Known(_) | Fact::Absent => {}
     }
-    let absent = weights
-        .shards
-        .iter()
-        .filter(|shard| shard.header.is_absent());
-    Ok(absent
-        .map(|shard| {
-            let named_by = if weights.index.is_absent() {
-                "config.json"
-            } else {
-                INDEX
-            };
+    let named_by = match (weights.format, &weights.index) {
+        (Format::Safetensors, Fact::Absent) => "config.json",
+        (Format::Safetensors, _) => INDEX,
+        _ => PYTORCH_INDEX,
+    };
+    let missing = weights.missing.iter();
+    Ok(missing
+        .map(|path| {
             Finding::in_file(
                 named_by,
-                format!("`{}` is named but not in the repository", shard.path),
+                format!("`{path}` is named but not in the repository"),
             )
         })
         .collect())
@@ -66,6 +62,18 @@ mod tests {
     }
 
     const INDEX: &str = "//- model.safetensors removed\n//- model.safetensors.index.json";
+
+    #[test]
+    fn a_shard_of_a_pickle_may_be_missing_too() {
+        let got = run(
+            "//- model.safetensors removed\n//- a.bin listed 10\n//- pytorch_model.bin.index.json\n{\"weight_map\": {\"x\": \"a.bin\", \"y\": \"b.bin\"}}",
+        );
+        assert!(
+            got.contains("pytorch_model.bin.index.json: `b.bin` is named"),
+            "{got}"
+        );
+        assert!(!got.contains("`a.bin`"), "{got}");
+    }
 
     #[test]
     fn an_index_that_was_not_read_names_nothing() {
