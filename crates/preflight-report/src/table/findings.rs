@@ -42,13 +42,26 @@ fn write_section(screen: &mut Screen, model: &ModelReport, title: &str, rows: &[
         return;
     }
     screen.heading(title);
-    for row in rows {
-        screen.paragraph("  ", &title_of(model, row), Keep::Words);
+    for (at, row) in rows.iter().enumerate() {
+        // One file that could not be read leaves many rules without an answer, for one reason.
+        let same = |other: &&&RuleRow| is_same_gap(row, other);
+        if rows[..at].iter().any(|before| same(&before)) {
+            continue;
+        }
+        let alike = rows[at..].iter().filter(same);
+        let titles: Vec<String> = alike.map(|alike| title_of(model, alike)).collect();
+        screen.paragraph("  ", &titles.join(", "), Keep::Words);
         write_findings(screen, row);
         if !row.help.is_empty() {
             screen.paragraph("    fix: ", &row.help, Keep::Quoted);
         }
     }
+}
+
+/// Whether two rows are one to a reader: the same row, or two without an answer for the same reason.
+fn is_same_gap(one: &RuleRow, other: &RuleRow) -> bool {
+    let is_gap = one.outcome == Outcome::Unknown && other.outcome == Outcome::Unknown;
+    std::ptr::eq(one, other) || is_gap && one.findings == other.findings
 }
 
 /// The id, and which targets it is about where that is not all of them.
