@@ -10,7 +10,7 @@ use crate::fact::{Defect, Fact};
 use crate::json::{Document, Place};
 use crate::parameters::{self, Parameters};
 use crate::quantization::{self, Quantization};
-use crate::snapshot::{File, Snapshot};
+use crate::snapshot::{Content, File, Snapshot};
 use crate::weights::{self, Shard, Weights};
 
 /// The parsed repository.
@@ -145,10 +145,19 @@ impl<'a> Checkpoint<'a> {
 
     /// The first of `paths` that the repository has.
     pub fn first_file(&self, paths: &[&'static str]) -> Option<&'static str> {
-        paths
-            .iter()
-            .copied()
-            .find(|path| self.snapshot.file(path).is_some())
+        let has = |path: &str| self.snapshot.file(path).is_some_and(|file| !file.may_be_absent());
+        paths.iter().copied().find(|path| has(path))
+    }
+
+    /// Why it is not known whether the repository has one of `paths`, where it is not.
+    pub fn unknown_file(&self, paths: &[&str]) -> Option<String> {
+        paths.iter().find_map(|path| {
+            let file = self.snapshot.file(path)?;
+            match &file.content {
+                Content::Unavailable(why) if file.may_be_absent() => Some(format!("`{path}`: {why}")),
+                _ => None,
+            }
+        })
     }
 
     /// The class that `tokenizer_config.json` names.
@@ -167,7 +176,7 @@ impl<'a> Checkpoint<'a> {
         self.tokenizer_config.as_ref().and_then(|document| {
             match document.root().get_set("chat_template") {
                 Some(_) => Fact::Known("tokenizer_config.json"),
-                None => Fact::Absent,
+                None => self.unknown_file(&FILES).map_or(Fact::Absent, Fact::Unavailable),
             }
         })
     }

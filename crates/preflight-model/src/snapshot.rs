@@ -111,6 +111,14 @@ pub struct File {
     pub content: Content,
 }
 
+impl File {
+    /// Whether it is not even known that the repository has this file: nobody looked for it, as for
+    /// what was never downloaded into an offline cache.
+    pub fn may_be_absent(&self) -> bool {
+        self.size.is_none() && matches!(self.content, Content::Unavailable(_))
+    }
+}
+
 /// What was kept of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {

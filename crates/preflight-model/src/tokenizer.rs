@@ -58,7 +58,11 @@ pub fn tokenizer(checkpoint: &Checkpoint<'_>, release: Release) -> Tokenizer {
                 .find(|path| path.ends_with(".tiktoken") && !path.contains('/'))
                 .cloned()
         };
-        Fact::from(found.or_else(tiktoken))
+        match (found.or_else(tiktoken), checkpoint.unknown_file(&VOCABULARY_FILES)) {
+            (Some(path), _) => Fact::Known(path),
+            (None, Some(why)) => Fact::Unavailable(why),
+            (None, None) => Fact::Absent,
+        }
     });
     Tokenizer {
         vocabulary,

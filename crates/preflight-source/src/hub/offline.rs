@@ -138,6 +138,8 @@ impl CachedHub {
             if let Ok(index) = Index::parse(&text, wanted::INDEX) {
                 missing.extend(index.shards().iter().cloned());
             }
+        } else if has("adapter_config.json") {
+            missing.insert(wanted::ADAPTER_WEIGHTS.into());
         } else if !has(wanted::SINGLE) {
             missing.extend([wanted::INDEX, wanted::SINGLE].map(String::from));
         }

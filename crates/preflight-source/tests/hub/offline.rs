@@ -131,3 +131,11 @@ fn revisions_are_those_of_the_cache() {
         unreachable(&snapshot).starts_with("offline, and `org/name` is not in the Hub's cache")
     );
 }
+
+#[test]
+fn of_an_adapter_its_own_weights_may_be_missing() {
+    let cache = cache(&[("adapter_config.json", b"{}".to_vec())]);
+    let snapshot = look(cache.path(), None);
+    assert!(reason(&snapshot, "adapter_model.safetensors").starts_with("it was never downloaded"));
+    assert!(snapshot.file("model.safetensors").is_none());
+}
