@@ -7,7 +7,7 @@ use preflight_report::escape::for_terminal;
 use preflight_source::{Cost, ModelRef, Source};
 
 /// What is quicker than this needs no line.
-const INTERVAL: Duration = Duration::from_millis(400);
+pub(crate) const INTERVAL: Duration = Duration::from_millis(400);
 /// Longest name that is shown.
 const NAME_CHARS_MAX: usize = 50;
 
@@ -26,11 +26,6 @@ impl Progress {
             name: is_told.then(|| for_terminal(&model.to_string(), NAME_CHARS_MAX)),
             is_shown: false,
         }
-    }
-
-    /// Time until the next [`Progress::show`].
-    pub(crate) fn interval(&self) -> Duration {
-        INTERVAL
     }
 
     /// Shows what was read so far. A closed terminal is nobody's business.

@@ -7,7 +7,7 @@ use preflight_source::{Cost, Error, HubOptions, Limits, ModelRef, collect, open}
 
 use crate::args::HubChoice;
 use crate::failure::say;
-use crate::progress::Progress;
+use crate::progress::{INTERVAL, Progress};
 
 /// How models are read.
 pub(crate) struct Reading<'a> {
@@ -45,7 +45,7 @@ impl<'a> Reading<'a> {
             let limits = Limits::default();
             let mut work = std::pin::pin!(collect(&*source, &limits));
             loop {
-                match tokio::time::timeout(progress.interval(), &mut work).await {
+                match tokio::time::timeout(INTERVAL, &mut work).await {
                     Ok(collected) => break collected,
                     Err(_) => progress.show(source.cost()),
                 }

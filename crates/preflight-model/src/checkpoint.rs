@@ -145,7 +145,11 @@ impl<'a> Checkpoint<'a> {
 
     /// The first of `paths` that the repository has.
     pub fn first_file(&self, paths: &[&'static str]) -> Option<&'static str> {
-        let has = |path: &str| self.snapshot.file(path).is_some_and(|file| !file.may_be_absent());
+        let has = |path: &str| {
+            self.snapshot
+                .file(path)
+                .is_some_and(|file| !file.may_be_absent())
+        };
         paths.iter().copied().find(|path| has(path))
     }
 
@@ -154,7 +158,9 @@ impl<'a> Checkpoint<'a> {
         paths.iter().find_map(|path| {
             let file = self.snapshot.file(path)?;
             match &file.content {
-                Content::Unavailable(why) if file.may_be_absent() => Some(format!("`{path}`: {why}")),
+                Content::Unavailable(why) if file.may_be_absent() => {
+                    Some(format!("`{path}`: {why}"))
+                }
                 _ => None,
             }
         })
@@ -176,7 +182,9 @@ impl<'a> Checkpoint<'a> {
         self.tokenizer_config.as_ref().and_then(|document| {
             match document.root().get_set("chat_template") {
                 Some(_) => Fact::Known("tokenizer_config.json"),
-                None => self.unknown_file(&FILES).map_or(Fact::Absent, Fact::Unavailable),
+                None => self
+                    .unknown_file(&FILES)
+                    .map_or(Fact::Absent, Fact::Unavailable),
             }
         })
     }

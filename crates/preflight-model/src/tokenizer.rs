@@ -58,7 +58,10 @@ pub fn tokenizer(checkpoint: &Checkpoint<'_>, release: Release) -> Tokenizer {
                 .find(|path| path.ends_with(".tiktoken") && !path.contains('/'))
                 .cloned()
         };
-        match (found.or_else(tiktoken), checkpoint.unknown_file(&VOCABULARY_FILES)) {
+        match (
+            found.or_else(tiktoken),
+            checkpoint.unknown_file(&VOCABULARY_FILES),
+        ) {
             (Some(path), _) => Fact::Known(path),
             (None, Some(why)) => Fact::Unavailable(why),
             (None, None) => Fact::Absent,
