@@ -59,9 +59,10 @@ pub fn find(
             ))
         })
         .or_else(|| {
+            // Other programs (ONNX exporters) write a file of this name too, without these figures.
             let root = quantize_config?.root();
-            root.is_object()
-                .then(|| read(&root, "quantize_config.json", false, Some("gptq")))
+            let is_gptq = root.get("bits").is_some() && root.get("group_size").is_some();
+            is_gptq.then(|| read(&root, "quantize_config.json", false, Some("gptq")))
         })
 }
 

@@ -91,7 +91,13 @@ pub fn task(checkpoint: &Checkpoint<'_>) -> Task {
         if head == Head::Bare && release::model_type_since(model_type).is_none() {
             return of_foreign_bare(config, name);
         }
-        return of_head(head, name, model_type);
+        let task = of_head(head, name, model_type);
+        let is_native = release::causal_lm_class(Release::newest(), model_type).is_some();
+        return match task {
+            // Of a type that transformers does not have, the name of the class says little.
+            Task::CausalLm if !is_native && sees_or_hears(config) => Task::ImageTextToText,
+            task => task,
+        };
     }
     let newest = Release::newest();
     match release::causal_lm_class(newest, model_type) {
@@ -108,6 +114,23 @@ pub fn task(checkpoint: &Checkpoint<'_>) -> Task {
             |(task, _)| task,
         ),
     }
+}
+
+/// Keys under which config.json describes the part of a model that sees or hears: the library's own
+/// first, then those of remote code in circulation (Qwen-VL, Phi-3-vision, LLaVA's original).
+fn sees_or_hears(config: &Config) -> bool {
+    const KEYS: [&str; 9] = [
+        "vision_config",
+        "audio_config",
+        "visual",
+        "audio",
+        "img_processor",
+        "audio_processor",
+        "mm_vision_tower",
+        "vision_tower",
+        "vision_backbone",
+    ];
+    KEYS.iter().any(|key| config.root().get_set(key).is_some())
 }
 
 /// What a model type without a causal-LM class is first of all, and the class for it: most types have
@@ -369,5 +392,75 @@ fn by_architectures(
         Head::Unrecognised => CausalLm::Unclear(format!(
             "`architectures` names `{name}`, which no release knows and whose name does not end like a causal LM's"
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fact::Fact;
+    use crate::snapshot::{Access, Content, File, Origin, Snapshot, SourceKind};
+
+    fn task_of(config: &str) -> String {
+        let snapshot = Snapshot {
+            origin: Origin {
+                input: String::new(),
+                source: SourceKind::Hub,
+                stands_for: SourceKind::Hub,
+                id: None,
+                revision: None,
+                commit: None,
+            },
+            access: Access::Open,
+            observed_at: None,
+            files: Fact::Known(vec![File {
+                path: "config.json".into(),
+                size: None,
+                sha256: None,
+                content: Content::Whole(config.as_bytes().to_vec()),
+            }]),
+            base: Fact::Absent,
+        };
+        task(&Checkpoint::read(&snapshot)).as_str().to_owned()
+    }
+
+    #[test]
+    fn what_a_model_is_for() {
+        for (config, is) in [
+            (
+                r#"{"model_type": "llama", "architectures": ["LlamaForCausalLM"]}"#,
+                "causal-lm",
+            ),
+            (r#"{"model_type": "llama"}"#, "causal-lm"),
+            (
+                r#"{"model_type": "llama", "architectures": ["LlamaModel"]}"#,
+                "unknown",
+            ),
+            (
+                r#"{"model_type": "bert", "architectures": ["BertModel"]}"#,
+                "embedding",
+            ),
+            (r#"{"model_type": "bert"}"#, "unknown"),
+            (
+                r#"{"model_type": "clip", "architectures": ["CLIPModel"]}"#,
+                "zero-shot-image-classification",
+            ),
+            (r#"{"model_type": "t5"}"#, "seq2seq"),
+            (
+                r#"{"model_type": "gemma3", "architectures": ["Gemma3ForConditionalGeneration"], "vision_config": {}}"#,
+                "causal-lm",
+            ),
+            // Remote code: the name says text, the config says more.
+            (
+                r#"{"model_type": "kimi_k2", "architectures": ["DeepseekV3ForCausalLM"]}"#,
+                "causal-lm",
+            ),
+            (
+                r#"{"model_type": "phi3_v", "architectures": ["Phi3VForCausalLM"], "img_processor": {}}"#,
+                "image-text-to-text",
+            ),
+        ] {
+            assert_eq!(task_of(config), is, "{config}");
+        }
     }
 }

@@ -70,18 +70,29 @@ fn unknown_type(facts: &Facts<'_>, config: &Config) -> Option<Result<Finding, Ga
     if offers_code || release::model_type_since(model_type).is_some() {
         return None;
     }
-    Some(match release::nearest_model_type(model_type) {
-        Some(meant) => Ok(Finding::in_config(
+    let meant = release::nearest_model_type(model_type);
+    Some(match meant {
+        Some(meant) if is_slip(model_type, meant) => Ok(Finding::in_config(
             config.root().get("model_type").as_ref(),
             format!(
                 "no transformers release knows model type `{model_type}`; did you mean `{meant}`?"
             ),
         )),
-        None => Err(Gap::Unknown(format!(
+        _ => Err(Gap::Unknown(format!(
             "no transformers release up to {} knows model type `{model_type}`, and the repository brings no code for it",
             Release::newest()
         ))),
     })
+}
+
+/// Whether two names differ in nothing but case and separators: `gpt-oss` and `gpt_oss`. Names that are
+/// merely close may be of two models: `mimo` and `mimi`.
+fn is_slip(one: &str, other: &str) -> bool {
+    let letters = |name: &str| -> String {
+        let letters = name.chars().filter(|c| c.is_alphanumeric());
+        letters.flat_map(char::to_lowercase).collect()
+    };
+    letters(one) == letters(other)
 }
 
 #[cfg(test)]
@@ -104,6 +115,8 @@ mod tests {
                 && slip.contains("did you mean `gpt_oss`?"),
             "{slip}"
         );
+        let close = of(r#"{"model_type": "mimo"}"#);
+        assert!(close.starts_with("upload, fine-tune: unknown\n"), "{close}");
         let strange = of(r#"{"model_type": "acme"}"#);
         assert!(
             strange.starts_with("upload, fine-tune: unknown\n")

@@ -189,7 +189,7 @@ mod tests {
                 "{config}: {got}"
             );
         }
-        let aside = run("//- quantize_config.json\n{\"bits\": 4}");
+        let aside = run("//- quantize_config.json\n{\"bits\": 4, \"group_size\": 128}");
         assert!(
             aside.contains("quantize_config.json:1:1: the loader does not look here"),
             "{aside}"
