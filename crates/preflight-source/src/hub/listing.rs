@@ -1,5 +1,7 @@
 //! What the Hub says of a repository: one answer with commit and files, or the tree page by page.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use reqwest::Url;
 use serde::Deserialize;
@@ -15,7 +17,8 @@ use crate::source::{FileKind, ListedFile};
 const ANSWER_BYTES_MAX: u64 = 64 << 20;
 /// Most files that are listed, as of a folder.
 const FILES_MAX: usize = 100_000;
-/// Files of one page of the tree. A list of files without pages that is as long may have been cut.
+/// Files of one page of the tree. A list of files without pages that is as long as some pages may have
+/// been cut there.
 /// Source: <https://huggingface.co/docs/hub/api#get-apimodelsrepoidtreerevisionpath>
 const PAGE_FILES: usize = 1000;
 /// Most pages of the tree.
@@ -83,7 +86,8 @@ impl Info {
             let has_size = |file: &Sibling| {
                 file.size.is_some() || file.lfs.as_ref().is_some_and(|lfs| lfs.size.is_some())
             };
-            files.len() < PAGE_FILES && files.iter().all(has_size)
+            let may_be_cut = !files.is_empty() && files.len() % PAGE_FILES == 0;
+            !may_be_cut && files.len() <= FILES_MAX && files.iter().all(has_size)
         });
         Ok(Self {
             id: answer.id.filter(|id| crate::model_ref::is_hub_id(id)),
@@ -121,9 +125,17 @@ pub(super) async fn tree(
     id: &str,
     commit: &str,
 ) -> Result<Vec<ListedFile>, Problem> {
+    let broken = |what: String| Problem::Broken {
+        host: client.endpoint.host(),
+        what,
+    };
     let mut url = client.endpoint.tree(id, commit);
     let mut files = Vec::new();
+    let mut seen = BTreeSet::new();
     for _ in 0..PAGES_MAX {
+        if !seen.insert(url.to_string()) {
+            return Err(broken("its pages of files lead in a circle".into()));
+        }
         let (head, answer) = client.get(&url, ANSWER_BYTES_MAX).await?;
         files.extend(page(&answer).map_err(|what| head.broken(what))?);
         if files.len() > FILES_MAX {
@@ -135,10 +147,7 @@ pub(super) async fn tree(
             Some(next) => url = client.endpoint.same_path(&next),
         }
     }
-    Err(Problem::Broken {
-        host: client.endpoint.host(),
-        what: format!("there are more than {FILES_MAX} files"),
-    })
+    Err(broken(format!("there are more than {FILES_MAX} files")))
 }
 
 fn page(answer: &Bytes) -> Result<impl Iterator<Item = ListedFile>, String> {
@@ -229,19 +238,20 @@ mod tests {
     }
 
     #[test]
-    fn a_list_without_sizes_or_as_long_as_a_page_is_not_enough() {
+    fn a_list_without_sizes_or_as_long_as_pages_is_not_enough() {
         assert!(info_of(r#"[{"rfilename":"config.json"}]"#).files.is_none());
-        let many: Vec<String> = (0..1000)
-            .map(|n| format!(r#"{{"rfilename":"{n}","size":1}}"#))
-            .collect();
-        assert!(info_of(&format!("[{}]", many.join(","))).files.is_none());
-        assert_eq!(
-            info_of(&format!("[{}]", many[1..].join(",")))
+        let many = |count| {
+            let files: Vec<String> = (0..count)
+                .map(|number| format!(r#"{{"rfilename":"{number}","size":1}}"#))
+                .collect();
+            info_of(&format!("[{}]", files.join(",")))
                 .files
-                .unwrap()
-                .len(),
-            999
-        );
+                .map(|files| files.len())
+        };
+        assert_eq!(many(999), Some(999));
+        assert_eq!(many(1000), None);
+        assert_eq!(many(1001), Some(1001));
+        assert_eq!(many(3000), None);
         assert_eq!(info_of("[]").files, Some(vec![]));
         assert!(info_of("null").files.is_none());
     }

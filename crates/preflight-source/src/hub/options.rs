@@ -11,10 +11,12 @@ use crate::Error;
 /// Time for one model where the user gives none: a check takes less than a second, and a full set of
 /// retries of one request a quarter of a minute.
 pub const TIMEOUT: Duration = Duration::from_mins(1);
-/// Longest silence of a server: as `huggingface_hub` has it for reads.
+/// Longest silence of a server. Twice what `huggingface_hub` waits for a read, since we ask for many
+/// files at once: a mirror that fetches them one by one first needs the time, and would need it again for
+/// what is asked again. And a third of [`TIMEOUT`], so that there is time to ask again.
 /// Source: `HF_HUB_DOWNLOAD_TIMEOUT`,
 /// <https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables>
-const STALL: Duration = Duration::from_secs(10);
+const STALL: Duration = Duration::from_secs(20);
 
 /// How the Hub is asked: where, as whom, for how long.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! The listing: one answer, or as many pages as there are.
 
-use loopback_hub::{Fault, Route, Rule};
+use loopback_hub::{Fault, Repo, Route, Rule};
 use preflight_model::fact::Fact;
 
 use crate::common::paths;
@@ -17,25 +17,29 @@ fn one_request_lists_a_usual_repository() {
     assert!(log.iter().all(|seen| seen.user_agent == agent));
 }
 
+/// [`model`] with so many files in all.
+fn many(files: usize) -> Repo {
+    (4..files).fold(model(ID), |repo, number| {
+        repo.file(&format!("checkpoints/step-{number:05}.txt"), "x")
+    })
+}
+
 #[test]
 fn more_than_a_thousand_files_are_all_listed() {
-    let repo = (0..2_345).fold(model(ID), |repo, number| {
-        repo.file(&format!("checkpoints/step-{number:05}.txt"), "x")
-    });
-    let hub = hub_with(repo);
-    let (collected, _) = look(ID, None, &options(&hub));
-    assert!(is_whole(&collected.snapshot));
-    assert_eq!(paths(&collected.snapshot).len(), 2_349);
-    assert!(paths(&collected.snapshot).is_sorted());
-    assert_eq!(sent(&hub.log(), Route::Tree).len(), 3);
+    for (files, pages) in [(999, 0), (1000, 2), (2349, 0), (3000, 4)] {
+        let hub = hub_with(many(files));
+        let (collected, _) = look(ID, None, &options(&hub));
+        assert!(is_whole(&collected.snapshot));
+        assert_eq!(paths(&collected.snapshot).len(), files);
+        assert!(paths(&collected.snapshot).is_sorted());
+        // The folder `checkpoints` is an entry of its own.
+        assert_eq!(sent(&hub.log(), Route::Tree).len(), pages, "{files} files");
+    }
 }
 
 #[test]
 fn a_page_that_cannot_be_had_leaves_the_listing_unknown() {
-    let repo = (0..1_500).fold(model(ID), |repo, number| {
-        repo.file(&format!("x/{number}"), "x")
-    });
-    let hub = hub_with(repo);
+    let hub = hub_with(many(2000));
     hub.inject(Rule::new(Fault::Status(500)).on(Route::Tree).after(1));
     let snapshot = snapshot(&hub);
     let Fact::Unavailable(why) = &snapshot.files else {
