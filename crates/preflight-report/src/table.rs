@@ -106,7 +106,12 @@ fn deciding(model: &ModelReport, target: Target, verdict: Verdict) -> Vec<&'stat
     match verdict {
         Verdict::Pass => vec![],
         Verdict::Undecided => {
-            ids(|row| row.outcome == Outcome::Unknown && row.level == Level::Error)
+            let unknown = ids(|row| row.outcome == Outcome::Unknown && row.level == Level::Error);
+            // What cannot be read at all leaves every rule without an answer.
+            match unknown.iter().find(|id| **id == "repository-inaccessible") {
+                Some(id) => vec![*id],
+                None => unknown,
+            }
         }
         Verdict::Fail => {
             let failed = ids(|row| row.outcome == Outcome::Fail);

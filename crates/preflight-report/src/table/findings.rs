@@ -23,11 +23,19 @@ pub(super) fn write(screen: &mut Screen, model: &ModelReport) {
             .collect()
     };
     let failed = rows(&|row| row.outcome == Outcome::Fail);
-    let unknown = rows(&|row| row.outcome == Outcome::Unknown && row.level == Level::Error);
+    let closed = closed_door(model);
+    let is_behind = |row: &RuleRow| {
+        closed.is_some_and(|door| {
+            row.id != door.id && row.outcome == Outcome::Unknown && row.findings == door.findings
+        })
+    };
+    let unknown = rows(&|row| {
+        row.outcome == Outcome::Unknown && row.level == Level::Error && !is_behind(row)
+    });
     let warned = rows(&|row| {
         let tells =
             matches!(row.outcome, Outcome::Warn | Outcome::Unknown) && row.level == Level::Warning;
-        tells && repeated(model, row).is_none()
+        tells && repeated(model, row).is_none() && !is_behind(row)
     });
     write_section(screen, model, "Fails", &failed);
     write_section(screen, model, "Not known, so not decided", &unknown);
@@ -35,6 +43,15 @@ pub(super) fn write(screen: &mut Screen, model: &ModelReport) {
     write_notes(screen, model);
     write_ignored(screen, model);
     write_quiet(screen, model);
+}
+
+/// The row that says why the repository could not be read, where it could not: what then leaves every
+/// other rule without an answer needs no second telling.
+fn closed_door(model: &ModelReport) -> Option<&RuleRow> {
+    model.rules.iter().find(|row| {
+        row.id == "repository-inaccessible"
+            && matches!(row.outcome, Outcome::Fail | Outcome::Unknown)
+    })
 }
 
 fn write_section(screen: &mut Screen, model: &ModelReport, title: &str, rows: &[&RuleRow]) {
