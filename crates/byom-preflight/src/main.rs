@@ -12,6 +12,7 @@ mod screen;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
+use preflight_model::snapshot::Access;
 use preflight_source::{ModelRef, recording};
 
 use args::{Arguments, Command, Record};
@@ -52,6 +53,9 @@ fn record(arguments: &Record) -> Result<(), Failure> {
     let reading = Reading::new(&arguments.hub);
     let model = reading.at_revision(ModelRef::from_argument(&arguments.model)?)?;
     let (snapshot, _) = reading.read(&model)?;
+    if let Access::Unreachable(why) = &snapshot.access {
+        return Err(Failure::undecided(why));
+    }
     recording::write(&snapshot, &arguments.output)?;
     say(&format!(
         "wrote the recording `{}`",
