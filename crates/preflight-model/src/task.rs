@@ -117,7 +117,7 @@ pub fn task(checkpoint: &Checkpoint<'_>) -> Task {
 }
 
 /// Keys under which config.json describes the part of a model that sees or hears: the library's own
-/// first, then those of remote code in circulation (Qwen-VL, Phi-3-vision, LLaVA's original).
+/// first, then those of remote code in circulation (Qwen-VL, Phi-3-vision, the original `LLaVA`).
 fn sees_or_hears(config: &Config) -> bool {
     const KEYS: [&str; 9] = [
         "vision_config",

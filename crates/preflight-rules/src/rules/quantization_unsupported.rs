@@ -61,7 +61,10 @@ fn unread_side_file(checkpoint: &Checkpoint<'_>) -> Option<&'static str> {
         .into_iter()
         .find(|path| {
             let file = checkpoint.snapshot.file(path);
-            file.is_some_and(|file| !matches!(file.content, Content::Whole(_)))
+            // What an offline cache does not hold is rarely there: most models have neither file.
+            file.is_some_and(|file| {
+                !file.may_be_absent() && !matches!(file.content, Content::Whole(_))
+            })
         })
 }
 

@@ -49,7 +49,8 @@ impl Denial {
         match (refusal.status, refusal.code.as_deref()) {
             _ if refusal.is_elsewhere => Self::Unclear,
             (_, Some("GatedRepo")) => Self::Gated,
-            (_, Some("RepoNotFound")) | (StatusCode::UNAUTHORIZED, None) => Self::Missing,
+            (_, Some("RepoNotFound")) => Self::Missing,
+            (StatusCode::UNAUTHORIZED, None) if refusal.is_of_a_hub => Self::Missing,
             (_, Some("RevisionNotFound")) => Self::NoRevision,
             (_, Some("DisabledRepo")) => Self::Disabled,
             (StatusCode::FORBIDDEN, _) if says(refusal, DISABLED) => Self::Disabled,
@@ -105,6 +106,7 @@ mod tests {
             status: StatusCode::from_u16(status).unwrap(),
             code: code.map(Into::into),
             message: message.map(Into::into),
+            is_of_a_hub: true,
             is_elsewhere: false,
             wait: None,
         })
@@ -157,10 +159,21 @@ mod tests {
             status: StatusCode::UNAUTHORIZED,
             code: None,
             message: None,
+            is_of_a_hub: true,
             is_elsewhere: true,
             wait: None,
         });
+        let of_a_proxy = Problem::Status(Refusal {
+            host: "proxy".into(),
+            status: StatusCode::UNAUTHORIZED,
+            code: None,
+            message: None,
+            is_of_a_hub: false,
+            is_elsewhere: false,
+            wait: None,
+        });
         let others = [
+            of_a_proxy,
             problem(404, None, None),
             problem(403, None, Some("Forbidden")),
             problem(404, Some("EntryNotFound"), None),

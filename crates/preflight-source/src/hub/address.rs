@@ -25,6 +25,11 @@ impl Endpoint {
                 "the endpoint of the Hub is no address: write `https://host`".into(),
             ));
         };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Error::Usage(
+                "the endpoint of the Hub holds a user or a password: give a token with `--token` or `HF_TOKEN`".into(),
+            ));
+        }
         url.set_query(None);
         url.set_fragment(None);
         Ok(Self(url))
@@ -163,10 +168,11 @@ mod tests {
             "ftp://host",
             "https://",
             "file:///etc",
+            "https://user:word@host",
         ] {
             assert!(Endpoint::parse(text).unwrap_err().is_usage(), "{text}");
         }
-        let mirror = Endpoint::parse("https://user:word@host:8443").unwrap();
+        let mirror = Endpoint::parse("https://host:8443/?query").unwrap();
         assert_eq!(mirror.host(), "host:8443");
         assert_eq!(mirror.page("o/n"), "https://host:8443/o/n");
         assert!(mirror.is_origin_of(&Url::parse("https://host:8443/x").unwrap()));

@@ -88,6 +88,7 @@ mod tests {
             status: StatusCode::from_u16(status).unwrap(),
             code: None,
             message: None,
+            is_of_a_hub: true,
             is_elsewhere: false,
             wait: wait.map(Duration::from_secs),
         })

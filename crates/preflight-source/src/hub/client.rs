@@ -79,6 +79,15 @@ impl Head {
         text(self.reply.response.headers(), name)
     }
 
+    /// All values of a header of the answer itself.
+    pub(super) fn all(&self, name: &str) -> Vec<&str> {
+        let values = self.reply.response.headers().get_all(name);
+        values
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .collect()
+    }
+
     /// A problem with this answer that asking again does not solve.
     pub(super) fn broken(&self, what: impl Into<String>) -> Problem {
         Problem::Broken {
@@ -86,6 +95,15 @@ impl Head {
             what: what.into(),
         }
     }
+}
+
+/// Whether an error has the form that the Hub gives its errors: a page of a proxy that wants a login says
+/// nothing about a repository.
+fn is_of_a_hub(headers: &HeaderMap) -> bool {
+    let challenge = text(headers, "www-authenticate").unwrap_or_default();
+    headers.contains_key("x-error-message")
+        || headers.contains_key("x-error-code")
+        || challenge.starts_with("Bearer")
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -108,7 +126,7 @@ impl Client {
         Ok(Self {
             http,
             endpoint: options.endpoint.clone(),
-            token: options.token.clone(),
+            token: options.token.clone()?,
             is_token_refused: AtomicBool::new(false),
             lanes: Lanes::default(),
             not_before: Mutex::new(None),
@@ -217,8 +235,11 @@ impl Client {
     ) -> Result<Reply, Problem> {
         let has_token = is_at_hub && self.has_token();
         let reply = self.send_as(url, range, has_token).await?;
-        let is_gate = text(reply.response.headers(), "x-error-code") == Some("GatedRepo");
-        if !has_token || reply.response.status() != StatusCode::UNAUTHORIZED || is_gate {
+        let headers = reply.response.headers();
+        let is_gate = text(headers, "x-error-code") == Some("GatedRepo");
+        let is_unknown =
+            reply.response.status() == StatusCode::UNAUTHORIZED && is_of_a_hub(headers) && !is_gate;
+        if !has_token || !is_unknown {
             return Ok(reply);
         }
         self.is_token_refused.store(true, Ordering::Relaxed);
@@ -292,6 +313,13 @@ impl Client {
         }
     }
 
+    fn redacted(&self, words: &str) -> String {
+        match &self.token {
+            Some(token) => token.redact(words),
+            None => words.to_owned(),
+        }
+    }
+
     async fn refusal(&self, reply: Reply, is_at_hub: bool) -> Problem {
         let response = &reply.response;
         let headers = response.headers();
@@ -299,7 +327,10 @@ impl Client {
             host: host(response.url()),
             status: response.status(),
             code: text(headers, "x-error-code").map(str::to_owned),
-            message: text(headers, "x-error-message").and_then(Refusal::words),
+            message: text(headers, "x-error-message")
+                .map(|words| self.redacted(words))
+                .and_then(|words| Refusal::words(&words)),
+            is_of_a_hub: is_of_a_hub(headers),
             is_elsewhere: !is_at_hub,
             wait: ratelimit::wait(headers, SystemTime::now()),
         };

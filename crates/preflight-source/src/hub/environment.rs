@@ -47,7 +47,7 @@ fn user_home(environment: Environment<'_>) -> Option<PathBuf> {
 }
 
 /// A leading `~` as the shell has it: a variable set in a file was never expanded.
-fn expand(path: &str, environment: Environment<'_>) -> PathBuf {
+pub(super) fn expand(path: &str, environment: Environment<'_>) -> PathBuf {
     match (path.strip_prefix("~/"), user_home(environment)) {
         (Some(rest), Some(home)) => home.join(rest),
         _ => PathBuf::from(path),

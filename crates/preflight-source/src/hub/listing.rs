@@ -116,7 +116,13 @@ pub(super) async fn info(
 ) -> Result<Info, Problem> {
     let url = client.endpoint.model_info(id, revision);
     let (head, answer) = client.get(&url, ANSWER_BYTES_MAX).await?;
-    Info::parse(&answer).map_err(|what| head.broken(what))
+    let info = Info::parse(&answer).map_err(|what| head.broken(what))?;
+    match revision.filter(|revision| is_commit(revision)) {
+        Some(asked) if !asked.eq_ignore_ascii_case(&info.commit) => {
+            Err(head.broken("it answers for another commit than it was asked for"))
+        }
+        _ => Ok(info),
+    }
 }
 
 /// All files at a commit, page by page.
@@ -141,8 +147,7 @@ pub(super) async fn tree(
         if files.len() > FILES_MAX {
             break;
         }
-        let links = head.last("link").unwrap_or_default();
-        match next_page(head.url(), links) {
+        match next_page(head.url(), &head.all("link")).map_err(|what| head.broken(what))? {
             None => return Ok(sorted(files)),
             Some(next) => url = client.endpoint.same_path(&next),
         }
@@ -157,17 +162,39 @@ fn page(answer: &Bytes) -> Result<impl Iterator<Item = ListedFile>, String> {
     Ok(files.map(|file| listed(file.path, file.size, file.lfs)))
 }
 
-/// The address of `rel="next"` in a `Link` header.
+/// The address of `rel="next"` in the values of `Link` headers; the error says that one cannot be read:
+/// a page that is missed would make its files look absent.
 /// Source: <https://www.rfc-editor.org/rfc/rfc8288#section-3>
-fn next_page(here: &Url, links: &str) -> Option<Url> {
-    links.split(',').find_map(|link| {
-        let (target, parameters) = link.split_once('>')?;
-        let is_next = parameters
-            .split(';')
-            .any(|parameter| matches!(parameter.trim(), "rel=\"next\"" | "rel=next"));
-        let target = target.trim().strip_prefix('<')?;
-        is_next.then(|| here.join(target).ok())?
-    })
+fn next_page(here: &Url, values: &[&str]) -> Result<Option<Url>, String> {
+    const UNREADABLE: &str = "its link to the next page cannot be read";
+    for value in values {
+        let mut rest = value.trim();
+        while !rest.is_empty() {
+            // A target may hold commas, so it is cut at its brackets.
+            let (target, after) = rest
+                .strip_prefix('<')
+                .and_then(|rest| rest.split_once('>'))
+                .ok_or(UNREADABLE)?;
+            let (parameters, others) = after.split_once(',').unwrap_or((after, ""));
+            if parameters.split(';').any(is_next) {
+                return Ok(Some(here.join(target.trim()).map_err(|_| UNREADABLE)?));
+            }
+            rest = others.trim();
+        }
+    }
+    Ok(None)
+}
+
+/// Whether a parameter of a link is a relation of which one is `next`.
+fn is_next(parameter: &str) -> bool {
+    let Some((name, value)) = parameter.split_once('=') else {
+        return false;
+    };
+    let relations = value.trim().trim_matches('"');
+    name.trim().eq_ignore_ascii_case("rel")
+        && relations
+            .split_whitespace()
+            .any(|one| one.eq_ignore_ascii_case("next"))
 }
 
 fn listed(path: String, size: Option<u64>, lfs: Option<Lfs>) -> ListedFile {
@@ -274,16 +301,29 @@ mod tests {
     #[test]
     fn pages_are_linked() {
         let here = Url::parse("https://hub/api/models/o/n/tree/c").unwrap();
-        let next = |links| next_page(&here, links).map(Into::<String>::into);
+        let next = |values: &[&str]| {
+            let found = next_page(&here, values).map_err(|_| ());
+            found.map(|url| url.map(Into::<String>::into).unwrap_or_default())
+        };
+        let cursor = Ok("https://hub/x?cursor=1,000".to_owned());
         assert_eq!(
-            next("<https://hub/api/x?cursor=a%3D>; rel=\"next\"").as_deref(),
-            Some("https://hub/api/x?cursor=a%3D")
+            next(&["<https://hub/x?cursor=1,000>; rel=\"next\""]),
+            cursor
         );
         assert_eq!(
-            next("</first>; rel=\"first\", </x?cursor=b>; rel=next").as_deref(),
-            Some("https://hub/x?cursor=b")
+            next(&["</first>; rel=first, </x?cursor=1,000>; REL=next"]),
+            cursor
         );
-        assert_eq!(next(""), None);
-        assert_eq!(next("</x>; rel=\"prev\""), None);
+        assert_eq!(
+            next(&[
+                "</first>; rel=\"first\"",
+                "</x?cursor=1,000>; rel=\"next last\""
+            ]),
+            cursor
+        );
+        assert_eq!(next(&[]), Ok(String::new()));
+        assert_eq!(next(&["</x>; rel=\"prev\""]), Ok(String::new()));
+        assert_eq!(next(&["/x; rel=next"]), Err(()));
+        assert_eq!(next(&["<https://>; rel=next"]), Err(()));
     }
 }

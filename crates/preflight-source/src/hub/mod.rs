@@ -82,11 +82,25 @@ pub fn open(
     input: &str,
     options: &HubOptions,
 ) -> Result<Box<dyn Source>, Error> {
+    if let Some(revision) = revision.filter(|revision| !is_revision(revision)) {
+        return Err(Error::Usage(format!(
+            "`{revision}` is no revision: give a branch, a tag, a commit or `refs/pr/N`"
+        )));
+    }
     Ok(if options.is_offline {
         Box::new(CachedHub::new(id, revision, input, options)?)
     } else {
         Box::new(Hub::new(id, revision, input, options)?)
     })
+}
+
+/// Whether a name may be that of a revision. An address without one of its parts would name the default
+/// branch, silently.
+/// Source: <https://git-scm.com/docs/git-check-ref-format>
+fn is_revision(name: &str) -> bool {
+    let is_part = |part: &str| !part.is_empty() && part != "." && !part.contains("..");
+    name.split('/').all(is_part)
+        && !name.contains(|c: char| c.is_control() || c.is_whitespace() || c == '\\')
 }
 
 impl Hub {
@@ -319,5 +333,22 @@ impl Source for Hub {
             notes.push(format!("`{}` is called `{}` now", self.id, found.id));
         }
         notes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_revision;
+
+    #[test]
+    fn odd_revisions_are_none() {
+        for good in ["main", "v1.0", "refs/pr/3", "feature/x.y", "a-b_c"] {
+            assert!(is_revision(good), "{good}");
+        }
+        for odd in [
+            "", ".", "..", "a/../b", "/a", "a/", "a//b", "a b", "a\nb", "a\\b",
+        ] {
+            assert!(!is_revision(odd), "{odd:?}");
+        }
     }
 }

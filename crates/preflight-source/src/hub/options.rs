@@ -22,7 +22,8 @@ const STALL: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone)]
 pub struct HubOptions {
     pub(super) endpoint: Endpoint,
-    pub(super) token: Option<Token>,
+    /// A token that is none is an error only where it would be used.
+    pub(super) token: Result<Option<Token>, Error>,
     pub(super) timeout: Duration,
     pub(super) stall: Duration,
     pub(super) is_offline: bool,
@@ -47,7 +48,7 @@ impl HubOptions {
             .into_iter()
             .any(|name| is_true(environment(name).as_deref()));
         Ok(Self {
-            token: Token::from_environment(environment)?,
+            token: Token::from_environment(environment),
             is_offline,
             cache: environment::cache(environment),
             ..Self::at(endpoint)?
@@ -58,7 +59,7 @@ impl HubOptions {
     pub fn at(endpoint: &str) -> Result<Self, Error> {
         Ok(Self {
             endpoint: Endpoint::parse(endpoint)?,
-            token: None,
+            token: Ok(None),
             timeout: TIMEOUT,
             stall: STALL,
             is_offline: false,
@@ -68,7 +69,7 @@ impl HubOptions {
 
     /// With this token; an empty one means none.
     pub fn token(mut self, token: &str) -> Result<Self, Error> {
-        self.token = Token::new(token)?;
+        self.token = Ok(Token::new(token)?);
         Ok(self)
     }
 
@@ -121,7 +122,7 @@ mod tests {
             options.endpoint,
             Endpoint::parse("https://hf-mirror.example").unwrap()
         );
-        assert!(options.token.is_some() && options.is_offline);
+        assert!(matches!(options.token, Ok(Some(_))) && options.is_offline);
         assert_eq!(options.cache, Some("/h/hub".into()));
         assert!(!format!("{options:?}").contains("hf_secret"));
 
@@ -130,7 +131,7 @@ mod tests {
             options.endpoint,
             Endpoint::parse("https://huggingface.co").unwrap()
         );
-        assert!(options.token.is_none() && !options.is_offline && options.cache.is_none());
+        assert!(options.token == Ok(None) && !options.is_offline && options.cache.is_none());
         assert!(HubOptions::from(&|_| None, "x").is_err());
     }
 }

@@ -50,6 +50,8 @@ pub(super) struct Refusal {
     pub(super) code: Option<String>,
     /// The Hub's `X-Error-Message`, in a line.
     pub(super) message: Option<String>,
+    /// Whether it has the form of the Hub's own errors.
+    pub(super) is_of_a_hub: bool,
     /// Whether it comes from another origin than the Hub's: from where a signed address led.
     pub(super) is_elsewhere: bool,
     /// The wait it asks for.

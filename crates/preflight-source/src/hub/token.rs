@@ -3,7 +3,6 @@
 use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
-use std::path::PathBuf;
 
 use hf_hub::Cache;
 use reqwest::header::HeaderValue;
@@ -40,6 +39,11 @@ impl Token {
         Ok(Some(Self(text.into())))
     }
 
+    /// A server's words without the token: one that echoes what it was sent must not make us show it.
+    pub(super) fn redact(&self, text: &str) -> String {
+        text.replace(&self.0, "…")
+    }
+
     /// The value of the header `Authorization`.
     pub(crate) fn authorization(&self) -> Option<HeaderValue> {
         let mut value = HeaderValue::try_from(format!("Bearer {}", self.0)).ok()?;
@@ -61,13 +65,17 @@ impl Token {
             }
         }
         let path = match environment("HF_TOKEN_PATH") {
-            Some(path) => PathBuf::from(path),
+            Some(path) => super::environment::expand(&path, environment),
             None => match super::environment::home(environment) {
                 Some(home) => Cache::new(home.join("hub")).token_path(),
                 None => return Ok(None),
             },
         };
-        // A file that is not there or not for us is no token, as for every other tool.
+        // A file that is not there or not for us is no token, as for every other tool. A pipe would keep
+        // us waiting.
+        if !path.is_file() {
+            return Ok(None);
+        }
         let Ok(file) = File::open(path) else {
             return Ok(None);
         };
@@ -133,6 +141,7 @@ mod tests {
         let token = Token::new("hf_secret").unwrap().unwrap();
         assert_eq!(format!("{token:?}"), "Token(…)");
         assert_eq!(format!("{:?}", token.authorization().unwrap()), "Sensitive");
+        assert_eq!(token.redact("Bearer hf_secret?"), "Bearer …?");
         let error = Token::new("hf_sec\nret").unwrap_err();
         assert!(error.is_usage() && !error.to_string().contains("hf_"));
     }

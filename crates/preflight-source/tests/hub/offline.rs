@@ -112,7 +112,6 @@ fn revisions_are_those_of_the_cache() {
     let dir = cache.path().display();
     for (revision, what) in [
         ("v1", format!("revision `v1` of `{ID}`")),
-        ("../main", format!("revision `../main` of `{ID}`")),
         (
             "ffffffffffffffffffffffffffffffffffffffff",
             format!("commit `ffffffffffffffffffffffffffffffffffffffff` of `{ID}`"),
@@ -124,6 +123,11 @@ fn revisions_are_those_of_the_cache() {
             format!("offline, and {what} is not in the Hub's cache `{dir}`")
         );
         assert!(matches!(snapshot.files, Fact::Unavailable(_)));
+    }
+    let options = HubOptions::at("http://127.0.0.1:9").unwrap().offline();
+    for odd in ["../main", ""] {
+        let error = hub::open(ID, Some(odd), ID, &options).unwrap_err();
+        assert!(error.is_usage(), "{odd}");
     }
     let empty = tempfile::tempdir().unwrap();
     let snapshot = look(empty.path(), None);
