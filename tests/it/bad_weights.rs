@@ -212,17 +212,26 @@ fn indexes_that_cannot_be_read_as_one() {
     for (content, says) in [
         ("[]", "an index is an object"),
         ("{}", "an index needs a `weight_map`"),
-        (r#"{"weight_map": []}"#, "an object was expected"),
-        (r#"{"weight_map": {"a": 1}}"#, "a string was expected"),
         (
-            r#"{"weight_map": {}}"#,
+            r#"{"metadata": {}, "weight_map": []}"#,
+            "an object was expected",
+        ),
+        (
+            r#"{"metadata": {}, "weight_map": {"a": 1}}"#,
+            "a string was expected",
+        ),
+        (
+            r#"{"metadata": {}, "weight_map": {}}"#,
             "the index assigns no tensor to any shard",
         ),
         (
             "",
             "the text ends where a JSON value was expected at model.safetensors.index.json:1:1",
         ),
-        (r#"{"weight_map": {"a": "b""#, "the text ends"),
+        (
+            r#"{"metadata": {}, "weight_map": {"a": "b""#,
+            "the text ends",
+        ),
     ] {
         let repo = Repo::sharded();
         repo.write(INDEX, content);

@@ -352,7 +352,10 @@ fn what_was_read_may_decide() {
         .iter()
         .map(|name| (format!("{name}.weight"), json!(name)))
         .collect();
-    repo.json(crate::repo::INDEX, &json!({"weight_map": map}));
+    repo.json(
+        crate::repo::INDEX,
+        &json!({"metadata": {}, "weight_map": map}),
+    );
     let report = report([repo.path()]);
     let model = &report["models"][0];
     assert!(

@@ -270,6 +270,12 @@ fn sizes(text: &Section<'_>, defects: &mut Vec<Defect>) {
         let Some(given) = text.given(key) else {
             continue;
         };
+        if given.is_null() && key != "intermediate_size" && text.class().is_some() {
+            defects.push(at(
+                &given,
+                format!("`{key}` must be a number, it is `null`"),
+            ));
+        }
         let Value::Number(number) = given.value() else {
             continue;
         };
@@ -318,13 +324,10 @@ fn rope_scaling(text: &Section<'_>, defects: &mut Vec<Defect>) {
         return;
     };
     let Some((_, needs)) = ROPE_TYPES.iter().find(|(known, _)| *known == kind) else {
-        // `mrope` and the like belong to classes that rename them before they look.
-        if kind != "mrope" && kind != "su" {
-            defects.push(at(
-                &scaling,
-                format!("`rope_scaling` has the unknown `rope_type` `{kind}`"),
-            ));
-        }
+        defects.push(at(
+            &scaling,
+            format!("`rope_scaling` has the unknown `rope_type` `{kind}`"),
+        ));
         return;
     };
     let missing: Vec<_> = needs
@@ -469,6 +472,14 @@ mod tests {
             (
                 r#"{"model_type": "llama", "rope_scaling": {"factor": 2.0}}"#,
                 "names no `rope_type`",
+            ),
+            (
+                r#"{"model_type": "llama", "hidden_size": null}"#,
+                "`hidden_size` must be a number, it is `null`",
+            ),
+            (
+                r#"{"model_type": "qwen2", "rope_scaling": {"type": "mrope"}}"#,
+                "unknown `rope_type` `mrope`",
             ),
             (
                 r#"{"model_type": "llama", "rope_scaling": "linear"}"#,

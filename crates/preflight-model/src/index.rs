@@ -13,6 +13,8 @@ pub struct Index {
     names: String,
     entries: Vec<Entry>,
     shards: Vec<String>,
+    /// Whether there is a `metadata` object, which the loader reads without asking.
+    pub has_metadata: bool,
     /// `metadata.total_size`: bytes of all tensors.
     pub total_size: Option<u64>,
     /// Tensors that the file lists more than once; the last assignment counts.
@@ -82,7 +84,10 @@ impl Index {
                 map_seen = true;
                 self.read_map(reader)
             }
-            "metadata" if reader.kind()? == Kind::Object => self.read_metadata(reader),
+            "metadata" if reader.kind()? == Kind::Object => {
+                self.has_metadata = true;
+                self.read_metadata(reader)
+            }
             _ => reader.skip(),
         })?;
         let end = reader.offset();

@@ -29,6 +29,8 @@ pub struct Parameters {
     pub stored_elements: Option<u64>,
     /// The same by dtype.
     pub by_dtype: BTreeMap<String, u64>,
+    /// Tensors in integer containers that nothing explains.
+    pub opaque_tensors: u64,
     /// Why the count is not exact; empty where it is.
     pub inexact_because: Vec<String>,
     /// What was left out, for people: tied copies, layers that are not loaded, buffers.
@@ -474,6 +476,7 @@ impl<'a> Counter<'a> {
             active: total.and_then(|total| active(total, self.routed, self.experts)),
             stored_elements: complete.then_some(self.stored),
             by_dtype: self.by_dtype,
+            opaque_tensors: self.opaque,
             inexact_because: because,
             left_out,
         }

@@ -160,6 +160,13 @@ fn of_foreign_bare(config: &Config, name: &str) -> Task {
 fn of_head(head: Head, name: &str, model_type: &str) -> Task {
     match head {
         Head::CausalLm => Task::CausalLm,
+        Head::Task(Task::ImageTextToText)
+            if release::causal_lm_class(Release::newest(), model_type).is_some() =>
+        {
+            Task::Unknown(format!(
+                "`architectures` names the multimodal `{name}`; model type `{model_type}` also has a class for text alone"
+            ))
+        }
         Head::Task(task) => task,
         // The body of a text encoder gives vectors; that of anything else may be meant for much.
         Head::Bare

@@ -1,7 +1,7 @@
 //! Whether the repository brings a tokenizer, and whether a release can load it.
 
 use crate::checkpoint::Checkpoint;
-use crate::fact::Fact;
+use crate::fact::{Defect, Fact};
 use crate::release::{self, Release, Since};
 
 /// Files that hold a vocabulary, each enough by itself or with the file beside it.
@@ -24,7 +24,7 @@ const VOCABULARY_FILES: [&str; 11] = [
 /// The tokenizer of a repository, as a release sees it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tokenizer {
-    /// The vocabulary file, where there is one; unavailable where the listing is.
+    /// The vocabulary file, where there is one that the class can read; unavailable where the listing is.
     pub vocabulary: Fact<String>,
     /// The class that decides, and what the release knows of it.
     pub class: Class,
@@ -47,30 +47,86 @@ pub enum Class {
     Unread(String),
 }
 
+/// What tokenizer classes read where there is no `tokenizer.json`: their names without `Tokenizer` and
+/// `Fast`, and the files, all of them.
+/// Source: `vocab_files_names` of each class,
+/// <https://github.com/huggingface/transformers/tree/v4.55.4/src/transformers/models>
+const FILES_OF: [(&[&str], &[&str]); 6] = [
+    (&["CodeLlama", "Gemma", "Llama"], &["tokenizer.model"]),
+    (&["Albert", "T5", "XLNet"], &["spiece.model"]),
+    (
+        &["Barthez", "Camembert", "MBart", "XLMRoberta"],
+        &["sentencepiece.bpe.model"],
+    ),
+    (
+        &["Bart", "CodeGen", "GPT2", "Qwen2", "Roberta"],
+        &["vocab.json", "merges.txt"],
+    ),
+    (&["Bert", "DistilBert", "Electra"], &["vocab.txt"]),
+    // These have no form of their own beside it.
+    (
+        &["Bloom", "Cohere", "GPTNeoX", "PreTrained"],
+        &["tokenizer.json"],
+    ),
+];
+
 /// Reads the tokenizer of a checkpoint.
 pub fn tokenizer(checkpoint: &Checkpoint<'_>, release: Release) -> Tokenizer {
-    let vocabulary = checkpoint.snapshot.files.as_ref().and_then(|files| {
-        let found = checkpoint.first_file(&VOCABULARY_FILES).map(str::to_owned);
-        let tiktoken = || {
-            files
-                .iter()
-                .map(|file| &file.path)
-                .find(|path| path.ends_with(".tiktoken") && !path.contains('/'))
-                .cloned()
-        };
-        match (
-            found.or_else(tiktoken),
-            checkpoint.unknown_file(&VOCABULARY_FILES),
-        ) {
-            (Some(path), _) => Fact::Known(path),
-            (None, Some(why)) => Fact::Unavailable(why),
-            (None, None) => Fact::Absent,
-        }
-    });
+    let class = class(checkpoint, release);
     Tokenizer {
-        vocabulary,
-        class: class(checkpoint, release),
+        vocabulary: vocabulary(checkpoint, &class),
+        class,
     }
+}
+
+fn vocabulary(checkpoint: &Checkpoint<'_>, class: &Class) -> Fact<String> {
+    let files = match &checkpoint.snapshot.files {
+        Fact::Known(files) => files,
+        other => return other.as_ref().map(|_| String::new()),
+    };
+    let found = checkpoint.first_file(&VOCABULARY_FILES).map(str::to_owned);
+    let tiktoken = || {
+        files
+            .iter()
+            .map(|file| &file.path)
+            .find(|path| path.ends_with(".tiktoken") && !path.contains('/'))
+            .cloned()
+    };
+    let Some(path) = found.or_else(tiktoken) else {
+        let unknown = checkpoint.unknown_file(&VOCABULARY_FILES);
+        return unknown.map_or(Fact::Absent, Fact::Unavailable);
+    };
+    if let Some(defect) = missing_file(checkpoint, class, &path) {
+        return defect;
+    }
+    let size = checkpoint.snapshot.file(&path).and_then(|file| file.size);
+    if size == Some(0) {
+        return Fact::Malformed(Defect::of_file(&path, format!("`{path}` is empty")));
+    }
+    Fact::Known(path)
+}
+
+/// A file that the class reads and the repository lacks.
+fn missing_file(checkpoint: &Checkpoint<'_>, class: &Class, found: &str) -> Option<Fact<String>> {
+    let Class::Known(name) = class else {
+        return None;
+    };
+    if found == "tokenizer.json" {
+        return None;
+    }
+    let family = name.strip_suffix("Fast").unwrap_or(name);
+    let family = family.strip_suffix("Tokenizer").unwrap_or(family);
+    let (_, files) = FILES_OF.iter().find(|(names, _)| names.contains(&family))?;
+    let missing = files
+        .iter()
+        .find(|path| checkpoint.first_file(&[**path]).is_none())?;
+    Some(match checkpoint.unknown_file(&[*missing]) {
+        Some(why) => Fact::Unavailable(why),
+        None => Fact::Malformed(Defect::of_file(
+            found,
+            format!("`{name}` reads `{missing}`, which is not in the repository (`{found}` is)"),
+        )),
+    })
 }
 
 fn class(checkpoint: &Checkpoint<'_>, release: Release) -> Class {

@@ -14,7 +14,8 @@
 //! //- tokenizer.json removed
 //! //- pytorch_model.bin listed 100                  by name and size only
 //! //- model.safetensors pointer 100
-//! //- model.safetensors unavailable timed out
+//! //- model.safetensors unavailable timed out        not even its size is known
+//! //- model.safetensors unreadable timed out         listed with a size
 //! ```
 
 use std::collections::BTreeMap;
@@ -183,6 +184,7 @@ fn apply(text: &str, files: &mut BTreeMap<String, File>) {
             Some("listed") => (number(), Content::Listed),
             Some("pointer") => (number(), Content::Pointer),
             Some("unavailable") => (None, Content::Unavailable(rest[1..].join(" "))),
+            Some("unreadable") => (Some(100), Content::Unavailable(rest[1..].join(" "))),
             Some("raw") => (number(), Content::Prefix(framed(body.trim_end()))),
             Some("+") => {
                 let Some(Content::Whole(before)) =

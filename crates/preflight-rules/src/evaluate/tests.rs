@@ -38,7 +38,7 @@ const FAILING: &str = "//- tokenizer.json removed\n";
 const WARNING: &str =
     "//- tokenizer_config.json\n{\"tokenizer_class\": \"PreTrainedTokenizerFast\"}\n";
 /// Unknown for `quantization-unsupported`: a warning for upload, an error for fine-tuning.
-const UNREAD_WARNING: &str = "//- hf_quant_config.json unavailable timed out\n";
+const UNREAD_WARNING: &str = "//- hf_quant_config.json unreadable timed out\n";
 
 #[test]
 fn a_finding_fails_at_level_error_and_warns_below() {
@@ -222,7 +222,7 @@ const BROKEN: [(&str, [Verdict; 2]); 22] = [
         [Undecided, Undecided],
     ),
     (
-        "//- model.safetensors removed\n//- model.safetensors.index.json\n{\"weight_map\": {\"a\": \"1.safetensors\"}}",
+        "//- model.safetensors removed\n//- model.safetensors.index.json\n{\"metadata\": {}, \"weight_map\": {\"a\": \"1.safetensors\"}}",
         [Fail, Fail],
     ),
     ("//- tokenizer_config.json\n{\"a\": }", [Fail, Fail]),
@@ -272,7 +272,7 @@ fn a_pickle_is_no_pass_where_its_format_is_an_error() {
 fn sharded(first: &str, second: &str) -> String {
     format!(
         "//- model.safetensors removed\n//- model.safetensors.index.json\n\
-         {{\"weight_map\": {{\"a.weight\": \"1.safetensors\", \"b.weight\": \"2.safetensors\"}}}}\n\
+         {{\"metadata\": {{}}, \"weight_map\": {{\"a.weight\": \"1.safetensors\", \"b.weight\": \"2.safetensors\"}}}}\n\
          //- 1.safetensors\na.weight BF16 {first}\n//- 2.safetensors {second}\n"
     )
 }

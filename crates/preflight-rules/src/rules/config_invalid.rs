@@ -50,6 +50,17 @@ fn of_config(facts: &Facts<'_>, config: &Config) -> Outcome {
         (note.line, note.column) = (Some(place.line), Some(place.column));
         findings = findings.with_note(note);
     }
+    if let Some(adapter) = facts
+        .checkpoint
+        .adapter
+        .known()
+        .filter(|_| findings.problems.is_empty())
+    {
+        let base = adapter.base_model.as_deref().unwrap_or("another model");
+        return Err(Gap::Unknown(format!(
+            "adapter_config.json stands beside a whole model: a loader with PEFT takes `{base}` and the adapter instead; remove the file if the weights are merged"
+        )));
+    }
     match unknown_type(facts, config) {
         Some(Ok(finding)) => findings.push(finding),
         Some(Err(gap)) if findings.problems.is_empty() => return Err(gap),

@@ -34,6 +34,14 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
 
 fn compare(index: &Index, weights: &Weights) -> Outcome {
     let mut findings = Findings::none();
+    // `get_checkpoint_shard_files` takes `index["metadata"]` and writes into it.
+    // Source: <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/utils/hub.py>
+    if !index.has_metadata {
+        findings.push(Finding::in_file(
+            INDEX,
+            "the index has no `metadata` object, without which the loader stops (an empty one will do)",
+        ));
+    }
     if index.is_empty() {
         findings.push(Finding::in_file(
             INDEX,
@@ -128,17 +136,20 @@ mod tests {
         for (text, says) in [
             ("\n[]", "an index is an object"),
             ("\n{}", "needs a `weight_map`"),
-            ("\n{\"weight_map\": {}}", "assigns no tensor to any shard"),
             (
-                "\n{\"weight_map\": {\"a.weight\": \"/etc/passwd\"}}",
+                "\n{\"metadata\": {}, \"weight_map\": {}}",
+                "assigns no tensor to any shard",
+            ),
+            (
+                "\n{\"metadata\": {}, \"weight_map\": {\"a.weight\": \"/etc/passwd\"}}",
                 "leads out of the repository",
             ),
             (
-                "\n{\"weight_map\": {\"a.weight\": \"..%2f..%2fetc%2fpasswd\"}}",
+                "\n{\"metadata\": {}, \"weight_map\": {\"a.weight\": \"..%2f..%2fetc%2fpasswd\"}}",
                 "percent signs",
             ),
             (
-                "\n{\"weight_map\": {\"a.weight\": 1}}",
+                "\n{\"metadata\": {}, \"weight_map\": {\"a.weight\": 1}}",
                 "a string was expected",
             ),
         ] {
@@ -155,11 +166,11 @@ mod tests {
         assert!(index(" unavailable timed out").starts_with("upload, fine-tune: unknown\n"));
         let other = "//- 2.safetensors unavailable timed out";
         let sound = run(&format!(
-            "//- model.safetensors removed\n//- model.safetensors.index.json\n{{\"weight_map\": {{\"a.weight\": \"1.safetensors\", \"b.weight\": \"2.safetensors\"}}}}\n//- 1.safetensors\na.weight BF16 [2]\n{other}"
+            "//- model.safetensors removed\n//- model.safetensors.index.json\n{{\"metadata\": {{}}, \"weight_map\": {{\"a.weight\": \"1.safetensors\", \"b.weight\": \"2.safetensors\"}}}}\n//- 1.safetensors\na.weight BF16 [2]\n{other}"
         ));
         assert!(sound.starts_with("upload, fine-tune: unknown\n"), "{sound}");
         let broken = run(&format!(
-            "//- model.safetensors removed\n//- model.safetensors.index.json\n{{\"weight_map\": {{\"x.weight\": \"1.safetensors\", \"b.weight\": \"2.safetensors\"}}}}\n//- 1.safetensors\na.weight BF16 [2]\n{other}"
+            "//- model.safetensors removed\n//- model.safetensors.index.json\n{{\"metadata\": {{}}, \"weight_map\": {{\"x.weight\": \"1.safetensors\", \"b.weight\": \"2.safetensors\"}}}}\n//- 1.safetensors\na.weight BF16 [2]\n{other}"
         ));
         assert!(
             broken.contains("fail\n  model.safetensors.index.json: tensor `x.weight`"),
@@ -179,7 +190,7 @@ mod tests {
     #[test]
     fn an_absent_shard_is_told_by_another_rule() {
         let got = index(
-            "\n{\"weight_map\": {\"a.weight\": \"1.safetensors\", \"b.weight\": \"9.safetensors\"}}",
+            "\n{\"metadata\": {}, \"weight_map\": {\"a.weight\": \"1.safetensors\", \"b.weight\": \"9.safetensors\"}}",
         );
         assert_eq!(got, "upload, fine-tune: pass\n");
     }
@@ -189,14 +200,17 @@ mod tests {
         let map: Vec<_> = (0..25)
             .map(|n| format!("\"t{n}\": \"1.safetensors\""))
             .collect();
-        let got = index(&format!("\n{{\"weight_map\": {{{}}}}}", map.join(", ")));
+        let got = index(&format!(
+            "\n{{\"metadata\": {{}}, \"weight_map\": {{{}}}}}",
+            map.join(", ")
+        ));
         assert!(got.contains("and 5 more\n"), "{got}");
     }
 
     #[test]
     fn a_tensor_listed_twice_is_a_note() {
         let got = index(
-            "\n{\"weight_map\": {\"a.weight\": \"9.safetensors\", \"a.weight\": \"1.safetensors\"}}",
+            "\n{\"metadata\": {}, \"weight_map\": {\"a.weight\": \"9.safetensors\", \"a.weight\": \"1.safetensors\"}}",
         );
         assert!(
             got.contains("pass\n") && got.contains("`a.weight` is listed twice"),

@@ -172,7 +172,7 @@ mod tests {
     /// Two shards of 60 billion parameters each, the second of which is described by `second`.
     fn sharded(map: &str, second: &str) -> String {
         run(&format!(
-            "//- model.safetensors removed\n//- model.safetensors.index.json\n{{\"weight_map\": {map}}}\n\
+            "//- model.safetensors removed\n//- model.safetensors.index.json\n{{\"metadata\": {{}}, \"weight_map\": {map}}}\n\
              //- 1.safetensors\na.weight BF16 [60000, 1000000]\n//- 2.safetensors{second}"
         ))
     }
@@ -212,7 +212,7 @@ mod tests {
     fn a_shard_over_the_limit_fails_although_another_is_not_read() {
         let got = run(
             "//- model.safetensors removed\n//- model.safetensors.index.json\n\
-             {\"weight_map\": {\"a.weight\": \"1.safetensors\", \"b.weight\": \"2.safetensors\"}}\n\
+             {\"metadata\": {}, \"weight_map\": {\"a.weight\": \"1.safetensors\", \"b.weight\": \"2.safetensors\"}}\n\
              //- 1.safetensors\na.weight BF16 [200000, 600000]\n//- 2.safetensors unavailable timed out\n",
         );
         assert!(
@@ -271,7 +271,7 @@ mod tests {
             "//- model.safetensors raw 100\n{\"a\":{\"dtype\":\"BF16\",\"shape\":[4294967296,4294967296,4294967296],\"data_offsets\":[0,2]}}".to_owned(),
             "//- model.safetensors removed\n".to_owned(),
             format!("{index}[]"),
-            format!("{index}{{\"weight_map\": {{\"a\": \"1.safetensors\"}}}}"),
+            format!("{index}{{\"metadata\": {{}}, \"weight_map\": {{\"a\": \"1.safetensors\"}}}}"),
         ] {
             assert!(run(&text).starts_with("fine-tune: skip\n"), "{text}: {}", run(&text));
         }

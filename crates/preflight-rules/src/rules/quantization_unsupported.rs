@@ -43,6 +43,15 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
 /// Weights of four, six or eight bits are quantised whatever config.json says: the loader would take
 /// their values without the scales.
 fn narrow_weights(checkpoint: &Checkpoint<'_>) -> Option<Finding> {
+    let opaque = checkpoint.parameters.opaque_tensors;
+    if opaque > 0 {
+        return Some(Finding::in_file(
+            "config.json",
+            format!(
+                "{opaque} tensors are stored as integers, but config.json has no `quantization_config`"
+            ),
+        ));
+    }
     let mut dtypes = checkpoint.parameters.by_dtype.keys();
     let narrow = dtypes.find(|dtype| {
         ["F4", "F6", "F8"]
@@ -202,10 +211,10 @@ mod tests {
     #[test]
     fn a_file_that_could_name_it_and_was_not_read() {
         for path in ["hf_quant_config.json", "quantize_config.json"] {
-            let got = run(&format!("//- {path} unavailable timed out"));
+            let got = run(&format!("//- {path} unreadable timed out"));
             assert!(got.contains("fine-tune: unknown\n"), "{path}: {got}");
             let decided = run(&format!(
-                "//- {path} unavailable timed out\n//- config.json +\n{{\"quantization_config\": {{\"quant_method\": \"gptq\"}}}}"
+                "//- {path} unreadable timed out\n//- config.json +\n{{\"quantization_config\": {{\"quant_method\": \"gptq\"}}}}"
             ));
             assert!(decided.contains("fine-tune: fail\n"), "{path}: {decided}");
         }

@@ -130,7 +130,7 @@ mod tests {
     }
 
     const INDEX: &str = "//- model.safetensors removed\n//- model.safetensors.index.json\n\
-        {\"weight_map\": {\"a\": \"1.safetensors\", \"b\": \"2.safetensors\"}}\n";
+        {\"metadata\": {}, \"weight_map\": {\"a\": \"1.safetensors\", \"b\": \"2.safetensors\"}}\n";
 
     #[test]
     fn every_shard_is_opened_so_every_format_counts() {

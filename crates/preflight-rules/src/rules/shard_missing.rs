@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn a_shard_of_a_pickle_may_be_missing_too() {
         let got = run(
-            "//- model.safetensors removed\n//- a.bin listed 10\n//- pytorch_model.bin.index.json\n{\"weight_map\": {\"x\": \"a.bin\", \"y\": \"b.bin\"}}",
+            "//- model.safetensors removed\n//- a.bin listed 10\n//- pytorch_model.bin.index.json\n{\"metadata\": {}, \"weight_map\": {\"x\": \"a.bin\", \"y\": \"b.bin\"}}",
         );
         assert!(
             got.contains("pytorch_model.bin.index.json: `b.bin` is named"),
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn a_shard_that_cannot_be_read_is_there() {
-        let map = "{\"weight_map\": {\"a\": \"1.safetensors\"}}";
+        let map = "{\"metadata\": {}, \"weight_map\": {\"a\": \"1.safetensors\"}}";
         for how in [" unavailable timed out", " pointer 100", " raw 4\n{}"] {
             let got = run(&format!("{INDEX}\n{map}\n//- 1.safetensors{how}"));
             assert_eq!(got, "upload, fine-tune: pass\n", "{how}");

@@ -1,6 +1,6 @@
 use preflight_model::checkpoint::Checkpoint;
 use preflight_model::config::Config;
-use preflight_model::fact::{Fact, Gap};
+use preflight_model::fact::{Defect, Fact, Gap};
 use preflight_model::facts::Facts;
 use preflight_model::release;
 use preflight_model::tokenizer::Class;
@@ -24,10 +24,14 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
     if let Fact::Malformed(defect) = &checkpoint.tokenizer_config {
         return Ok(Findings::problem(Finding::from(defect)));
     }
+    if let Some(finding) = unreadable_config(checkpoint) {
+        return Ok(Findings::problem(finding));
+    }
     match &facts.tokenizer.vocabulary {
         Fact::Known(_) => {}
         Fact::Unavailable(why) => return Err(Gap::Unavailable(why.clone())),
-        Fact::Absent | Fact::Malformed(_) => {
+        Fact::Malformed(defect) => return Ok(Findings::problem(Finding::from(defect))),
+        Fact::Absent => {
             return Ok(Findings::problem(Finding::new(
                 "the repository has no vocabulary (tokenizer.json, tokenizer.model, vocab.json, …)",
             )));
@@ -55,6 +59,25 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
         Class::Nowhere if !is_generic_fallback && !offers_code => Ok(nowhere(facts)),
         _ => Ok(Findings::none()),
     }
+}
+
+/// What Python's JSON reader or the loader refuses in `tokenizer_config.json`.
+fn unreadable_config(checkpoint: &Checkpoint<'_>) -> Option<Finding> {
+    let path = "tokenizer_config.json";
+    let document = checkpoint.tokenizer_config.known()?;
+    if let Some((_, place)) = document.tolerated().next() {
+        let message = "tokenizer_config.json has a byte order mark or a comma before a closing bracket, which Python's JSON reader refuses";
+        return Some(Finding::from(&Defect::at(path, place, message)));
+    }
+    let root = document.root();
+    let class = root
+        .get_set("tokenizer_class")
+        .filter(|class| class.as_str().is_none())?;
+    let message = format!(
+        "`tokenizer_class` must be a string, it is {}",
+        class.describe()
+    );
+    Some(Finding::at(path, &class, message))
 }
 
 fn at_class(checkpoint: &Checkpoint<'_>, message: String) -> Finding {
@@ -91,8 +114,56 @@ mod tests {
     const PASS: &str = "upload, fine-tune: pass\n";
 
     #[test]
+    fn the_vocabulary_must_suit_the_class() {
+        for (files, class, says) in [
+            (
+                "//- tokenizer.model listed 9",
+                "PreTrainedTokenizerFast",
+                "reads `tokenizer.json`",
+            ),
+            (
+                "//- vocab.json listed 9",
+                "GPT2Tokenizer",
+                "reads `merges.txt`",
+            ),
+            (
+                "//- tokenizer.model listed 9",
+                "Qwen2Tokenizer",
+                "reads `vocab.json`",
+            ),
+            (
+                "//- vocab.json listed 9\n//- merges.txt listed 9",
+                "LlamaTokenizer",
+                "reads `tokenizer.model`",
+            ),
+            (
+                "//- tokenizer.json listed 0",
+                "LlamaTokenizer",
+                "`tokenizer.json` is empty",
+            ),
+            ("//- tokenizer.model listed 9", "LlamaTokenizerFast", "pass"),
+            ("//- tokenizer.json listed 9", "GPT2Tokenizer", "pass"),
+        ] {
+            let repo = format!(
+                "//- tokenizer.json removed\n{files}\n//- tokenizer_config.json +\n{{\"tokenizer_class\": \"{class}\"}}"
+            );
+            let got = Repo::new(&repo).run(super::RULE.id);
+            assert!(got.contains(says), "{class}: {got}");
+        }
+    }
+
+    #[test]
+    fn what_the_loader_refuses_in_its_config() {
+        let of = |text: &str| {
+            Repo::new(&format!("//- tokenizer_config.json\n{text}")).run(super::RULE.id)
+        };
+        assert!(of("\u{feff}{}").contains("byte order mark"));
+        assert!(of(r#"{"tokenizer_class": ["x"]}"#).contains("must be a string, it is a list"));
+    }
+
+    #[test]
     fn any_vocabulary_at_the_root() {
-        let without = "//- tokenizer.json removed\n";
+        let without = "//- tokenizer.json removed\n//- tokenizer_config.json\n{}\n";
         for path in [
             "tokenizer.model",
             "vocab.json",
