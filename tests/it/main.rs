@@ -19,6 +19,7 @@ mod hub_campaign;
 mod hub_faults;
 mod large;
 mod lists;
+mod readme;
 mod recordings;
 mod terminal;
 mod usage;
