@@ -1,7 +1,7 @@
 //! A [`Checkpoint`]: everything a snapshot says that does not depend on a transformers release.
 
 use crate::adapter::Adapter;
-use crate::architecture::{self, Comparison};
+use crate::architecture::{self, Comparison, Undescribed};
 use crate::cache::KvCache;
 use crate::config::Config;
 use crate::config_defects;
@@ -218,8 +218,11 @@ fn compare(
         (_, Some(causal)) => causal,
         _ => return Fact::Absent,
     };
-    let Ok(expected) = architecture::expected(class, config) else {
-        return Fact::Absent;
+    let expected = match architecture::expected(class, config) {
+        Ok(expected) => expected,
+        Err(Undescribed::Class) => return Fact::Absent,
+        // The class is known and this config of it makes no sense to us: that is not "fine".
+        Err(why) => return Fact::Unavailable(format!("`{class}`: {why}")),
     };
     let tensors = parameters::logical_tensors(weights, quantization);
     let pairs = tensors.iter().map(|tensor| (&*tensor.name, tensor.shape));

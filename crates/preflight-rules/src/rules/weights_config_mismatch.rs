@@ -121,6 +121,23 @@ model.embed_tokens.weight BF16 [64, 16]
     const PASS: &str = "upload, fine-tune: pass\n";
 
     #[test]
+    fn a_config_that_cannot_be_expanded_is_not_fine() {
+        for (config, says) in [
+            (
+                r#"{"model_type": "mixtral", "architectures": ["MixtralForCausalLM"], "num_local_experts": 1000000000}"#,
+                "more than",
+            ),
+            (r#"{"intermediate_size": null}"#, "no usable value"),
+        ] {
+            let got = Repo::new(&format!("//- config.json +\n{config}")).run(super::RULE.id);
+            assert!(
+                got.starts_with("upload, fine-tune: unknown\n") && got.contains(says),
+                "{got}"
+            );
+        }
+    }
+
+    #[test]
     fn a_head_may_be_missing_only_where_it_is_tied() {
         let headless = format!("//- model.safetensors\n{LAYER}{QUERY}");
         let got = run(&headless);
