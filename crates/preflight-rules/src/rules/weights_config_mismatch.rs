@@ -1,6 +1,9 @@
+use std::collections::BTreeSet;
+
 use preflight_model::architecture::Comparison;
 use preflight_model::fact::Gap;
 use preflight_model::facts::Facts;
+use preflight_model::parameters::layer_of;
 use preflight_model::weights::{Format, Weights};
 
 use super::config_of;
@@ -55,6 +58,23 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
             "tensors that are not part of the model, so not loaded: {}, for example `{first}`",
             comparison.unexpected.len()
         )));
+    }
+    let beyond: BTreeSet<u64> = comparison
+        .beyond_layers
+        .iter()
+        .filter_map(|name| layer_of(name))
+        .collect();
+    let config = checkpoint.config.get()?;
+    // Layers for predicting several tokens stand there by design, and their number in the config.
+    let predicting = config.text().u64("num_nextn_predict_layers").unwrap_or(1);
+    if beyond.len() as u64 > predicting {
+        findings.push(Finding::in_config(
+            config.text().given("num_hidden_layers").as_ref(),
+            format!(
+                "the checkpoint has {} layers beyond `num_hidden_layers`: the loader would leave them out",
+                beyond.len()
+            ),
+        ));
     }
     if let Some(first) = comparison.beyond_layers.first() {
         findings = findings.with_note(Finding::new(format!(
@@ -119,6 +139,26 @@ model.embed_tokens.weight BF16 [64, 16]
     const QUERY: &str = "model.layers.0.self_attn.q_proj.weight BF16 [16, 16]\n";
     const HEAD: &str = "lm_head.weight BF16 [64, 16]\n";
     const PASS: &str = "upload, fine-tune: pass\n";
+
+    #[test]
+    fn a_config_with_fewer_layers_than_the_checkpoint() {
+        let of = |layers: &[u64]| {
+            let norms = layers
+                .iter()
+                .map(|layer| format!("model.layers.{layer}.input_layernorm.weight BF16 [16]\n"));
+            let norms: String = norms.collect();
+            run(&format!(
+                "//- model.safetensors\n{LAYER}{QUERY}{HEAD}{norms}"
+            ))
+        };
+        // One layer that predicts the token after the next is left out by design.
+        assert!(of(&[1]).starts_with(PASS), "{}", of(&[1]));
+        let cut = of(&[1, 2]);
+        assert!(
+            cut.contains(": fail\n") && cut.contains("2 layers beyond `num_hidden_layers`"),
+            "{cut}"
+        );
+    }
 
     #[test]
     fn a_config_that_cannot_be_expanded_is_not_fine() {
