@@ -9,18 +9,12 @@ use preflight_model::snapshot::{Content, File, Snapshot};
 use preflight_model::wanted;
 
 use crate::Error;
+use crate::first_range::FirstRange;
 use crate::source::{Cost, FileKind, ListedFile, Source};
 
-/// First range of a remote weight file without an index: the header of a model of 300 tensors has
-/// about 40 kB, and a single file seldom has more.
-pub(crate) const FIRST_BYTES: u64 = 64 << 10;
-/// Least and most of a first range that is computed from the index.
-const FIRST_BYTES_RANGE: (u64, u64) = (512, 2 << 20);
-/// Tenths of a header byte per byte of index. An entry of the index is the tensor's name and about 45
-/// bytes, one of the header the name and about 85: of the recordings in `fixtures/` the headers have 1.3 to
-/// 1.5 times the bytes of the index, and the longest of a model's shards seldom more than 2.1 times the
-/// index divided by shards.
-const HEADER_TENTHS_PER_INDEX: u64 = 21;
+/// Largest index that the shards wait for, where it was asked for with the listing: what it says of each
+/// shard saves bytes, and the transfer of a longer one would cost more time than that is worth.
+const INDEX_AWAITED_BYTES_MAX: u64 = 1 << 20;
 
 /// How much a collection may read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,11 +102,21 @@ async fn collect_one(
 }
 
 async fn read_files(source: &dyn Source, limits: &Limits, files: Vec<ListedFile>) -> Vec<File> {
-    let reader = Reader {
-        source,
-        first_bytes: first_bytes(source, limits, &files),
+    let index = index_at_hand(source, &files).await;
+    let text = match &index {
+        Some(Step::Done(Content::Whole(text))) => Some(text.as_slice()),
+        _ => None,
     };
-    let reader = &reader;
+    let first_range = if source.is_remote() {
+        FirstRange::of(&files, text, limits.headers_bytes_max)
+    } else {
+        FirstRange::prefix()
+    };
+    let reader = &Reader {
+        source,
+        first_range,
+    };
+    let mut index = index;
     let mut headers_left = limits.header_files_max;
     let firsts = files.iter().map(|file| {
         let is_over = wanted::has_wanted_header(&file.path) && {
@@ -120,7 +124,15 @@ async fn read_files(source: &dyn Source, limits: &Limits, files: Vec<ListedFile>
             headers_left = headers_left.saturating_sub(1);
             is_over
         };
+        let at_hand = if file.path == wanted::INDEX {
+            index.take()
+        } else {
+            None
+        };
         async move {
+            if let Some(step) = at_hand {
+                return step;
+            }
             if is_over {
                 let most = limits.header_files_max;
                 return Step::unavailable(format!(
@@ -170,8 +182,7 @@ impl Step {
 
 struct Reader<'a> {
     source: &'a dyn Source,
-    /// Bytes of a weight file that are asked for first.
-    first_bytes: u64,
+    first_range: FirstRange,
 }
 
 impl Reader<'_> {
@@ -182,34 +193,18 @@ impl Reader<'_> {
             FileKind::Pointer => Step::Done(Content::Pointer),
             FileKind::Unavailable(reason) => Step::unavailable(reason.clone()),
             FileKind::Regular if wanted::WHOLE.contains(&file.path.as_str()) => {
-                self.whole(file).await
+                whole(self.source, file).await
             }
             FileKind::Regular if wanted::has_wanted_header(&file.path) => self.header(file).await,
             FileKind::Regular => Step::Done(Content::Listed),
         }
     }
 
-    async fn whole(&self, file: &ListedFile) -> Step {
-        let Some(size) = file.size else {
-            return Step::unavailable("its size is not known".into());
-        };
-        let most = wanted::bytes_max(&file.path);
-        if size > most {
-            return Step::unavailable(format!(
-                "it has {size} bytes, more than the {most} that are read"
-            ));
-        }
-        match self.source.read(&file.path, 0..size).await {
-            Ok(bytes) => Step::Done(Content::Whole(bytes.into())),
-            Err(error) => Step::unavailable(error.reason()),
-        }
-    }
-
     async fn header(&self, file: &ListedFile) -> Step {
         // Of a file of unknown size, more than the prefix could be more than there is.
-        let first = file
-            .size
-            .map_or(LENGTH_PREFIX_BYTES, |size| size.min(self.first_bytes));
+        let first = file.size.map_or(LENGTH_PREFIX_BYTES, |size| {
+            size.min(self.first_range.bytes(&file.path))
+        });
         let start = match self.source.read(&file.path, 0..first).await {
             Ok(start) => start,
             Err(error) => return Step::unavailable(error.reason()),
@@ -236,6 +231,35 @@ impl Reader<'_> {
     }
 }
 
+/// The index, where it was asked for together with the listing: so that reading it first costs nothing.
+async fn index_at_hand(source: &dyn Source, files: &[ListedFile]) -> Option<Step> {
+    let index = files.iter().find(|file| file.path == wanted::INDEX)?;
+    let is_short = index
+        .size
+        .is_some_and(|size| size <= INDEX_AWAITED_BYTES_MAX);
+    if !is_short || index.kind != FileKind::Regular || !source.is_under_way(&index.path) {
+        return None;
+    }
+    Some(whole(source, index).await)
+}
+
+/// A small file.
+async fn whole(source: &dyn Source, file: &ListedFile) -> Step {
+    let Some(size) = file.size else {
+        return Step::unavailable("its size is not known".into());
+    };
+    let most = wanted::bytes_max(&file.path);
+    if size > most {
+        return Step::unavailable(format!(
+            "it has {size} bytes, more than the {most} that are read"
+        ));
+    }
+    match source.read(&file.path, 0..size).await {
+        Ok(bytes) => Step::Done(Content::Whole(bytes.into())),
+        Err(error) => Step::unavailable(error.reason()),
+    }
+}
+
 /// Gives up headers, in the order of paths, that no longer fit into the budget of all.
 fn keep_to_budget(steps: &mut [Step], headers_bytes_max: u64) {
     let mut left = headers_bytes_max;
@@ -254,35 +278,6 @@ fn keep_to_budget(steps: &mut [Step], headers_bytes_max: u64) {
             }
         }
     }
-}
-
-/// How many bytes of each weight file to ask for first.
-fn first_bytes(source: &dyn Source, limits: &Limits, files: &[ListedFile]) -> u64 {
-    if !source.is_remote() {
-        return LENGTH_PREFIX_BYTES;
-    }
-    let shards = files
-        .iter()
-        .filter(|file| wanted::has_wanted_header(&file.path))
-        .count() as u64;
-    let index = files
-        .iter()
-        .find(|file| file.path == wanted::INDEX)
-        .and_then(|file| file.size);
-    let likely = match index.and_then(|bytes| bytes.checked_div(shards)) {
-        Some(share) => {
-            let (least, most) = FIRST_BYTES_RANGE;
-            let likely = share.saturating_mul(HEADER_TENTHS_PER_INDEX) / 10;
-            likely.clamp(least, most)
-        }
-        None => FIRST_BYTES,
-    };
-    // All first ranges together stay within the budget for headers.
-    let most = limits
-        .headers_bytes_max
-        .checked_div(shards)
-        .unwrap_or(likely);
-    likely.min(most).max(LENGTH_PREFIX_BYTES)
 }
 
 /// Runs all futures, `in_flight` at a time, and gives their results in their order. A slow one does
@@ -305,54 +300,6 @@ async fn concurrently<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::Memory;
-
-    fn first_bytes_of(source: &Memory) -> u64 {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
-        let files = runtime.block_on(source.list()).unwrap().files;
-        first_bytes(source, &Limits::default(), files.known().unwrap())
-    }
-
-    /// A repository of `shards` with an index of `index_bytes`.
-    fn sharded(shards: usize, index_bytes: usize) -> Memory {
-        let memory = Memory::new().file(wanted::INDEX, vec![b' '; index_bytes]);
-        (0..shards).fold(memory, |memory, number| {
-            memory.file(&format!("model-{number}.safetensors"), "")
-        })
-    }
-
-    #[test]
-    fn the_first_range_follows_the_index() {
-        assert_eq!(
-            first_bytes_of(&Memory::new().file(wanted::SINGLE, "")),
-            FIRST_BYTES
-        );
-        assert_eq!(first_bytes_of(&sharded(30, 60_000)), 4200);
-        assert_eq!(first_bytes_of(&sharded(300, 60_000)), 512, "at least");
-        assert_eq!(first_bytes_of(&sharded(10, 100_000)), 21_000);
-        assert_eq!(first_bytes_of(&sharded(1, 8 << 20)), 2 << 20, "at most");
-        assert_eq!(first_bytes_of(&sharded(20_000, 0)), 512);
-        assert_eq!(first_bytes_of(&sharded(10, 100_000).local()), 8);
-    }
-
-    #[test]
-    fn first_ranges_keep_to_the_budget() {
-        let limits = Limits {
-            headers_bytes_max: 1000,
-            ..Limits::default()
-        };
-        let files: Vec<ListedFile> = (0..10)
-            .map(|number| ListedFile {
-                path: format!("model-{number}.safetensors"),
-                size: None,
-                sha256: None,
-                kind: FileKind::Regular,
-            })
-            .collect();
-        assert_eq!(first_bytes(&Memory::new(), &limits, &files), 100);
-    }
 
     #[test]
     fn results_keep_their_order() {

@@ -5,6 +5,7 @@
 mod blocking;
 mod collect;
 mod error;
+mod first_range;
 mod folder;
 pub mod hub;
 mod hub_cache;

@@ -32,6 +32,12 @@ pub trait Source: std::fmt::Debug + Send + Sync {
         true
     }
 
+    /// Whether the file at `path` was asked for together with the listing, so that waiting for it before
+    /// anything else is read costs no round trip.
+    fn is_under_way(&self, _path: &str) -> bool {
+        false
+    }
+
     /// What the user should know of how it was read ("the token is not known"), after the reading.
     fn notes(&self) -> Vec<String> {
         Vec::new()

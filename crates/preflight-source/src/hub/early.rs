@@ -16,9 +16,11 @@ use super::problem::Problem;
 use super::ranged::{Seen, Start, Target};
 
 /// What nearly every repository has, and a check reads whole. One that is not there costs a request.
-const FILES: [&str; 4] = [
+const FILES: [&str; 5] = [
     GATE,
     "generation_config.json",
+    // Of a sharded model: what it says sizes the reads of the shards.
+    wanted::INDEX,
     "special_tokens_map.json",
     "tokenizer_config.json",
 ];
@@ -104,6 +106,11 @@ impl Early {
     /// Gives up what turns out not to be there, or not to be readable.
     pub(super) fn keep(&self, is_there: impl Fn(&str) -> bool) {
         self.reads().retain(|path, _| is_there(path));
+    }
+
+    /// Whether the file was asked for and its bytes were not taken yet.
+    pub(super) fn has(&self, path: &str) -> bool {
+        self.reads().contains_key(path)
     }
 
     /// The bytes of `range`, once: the second time they are read anew.

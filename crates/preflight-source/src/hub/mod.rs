@@ -40,7 +40,7 @@ use tokio::sync::OnceCell;
 pub use offline::CachedHub;
 pub use options::{HubOptions, TIMEOUT};
 
-use crate::collect::FIRST_BYTES;
+use crate::first_range::FIRST_BYTES;
 use crate::regular::check_range;
 use crate::source::{BoxFuture, Cost, FileKind, ListedFile, Listing, Source};
 use crate::{Error, paths};
@@ -317,6 +317,10 @@ impl Source for Hub {
 
     fn cost(&self) -> Cost {
         self.client.cost()
+    }
+
+    fn is_under_way(&self, path: &str) -> bool {
+        self.found.get().is_some_and(|found| found.early.has(path))
     }
 
     fn notes(&self) -> Vec<String> {

@@ -87,7 +87,7 @@ impl Start {
         Self {
             commit: head.first(COMMIT).map(str::to_owned),
             size: bytes.len() as u64,
-            sha256: None,
+            sha256: linked_checksum(head),
             bytes,
             file: File::default(),
         }
@@ -108,9 +108,7 @@ impl Start {
         Ok(Self {
             commit: head.first(COMMIT).map(str::to_owned),
             size,
-            sha256: head
-                .first("x-linked-etag")
-                .map(|etag| bare(etag).to_owned()),
+            sha256: linked_checksum(&head),
             file: File::at(client, &head),
             bytes,
         })
@@ -272,6 +270,12 @@ fn same_size(target: Target<'_>, now: u64) -> Result<(), Problem> {
         "{} bytes were listed, now it has {now}",
         target.size
     )))
+}
+
+/// SHA-256 of a file that git-lfs or Xet keeps, as the Hub names it.
+fn linked_checksum(head: &Head) -> Option<String> {
+    let etag = head.first("x-linked-etag")?;
+    Some(bare(etag).to_owned())
 }
 
 /// Range and size of `bytes 0-9/100`.

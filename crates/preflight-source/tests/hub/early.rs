@@ -43,8 +43,58 @@ fn a_model_of_one_file_is_not_asked_for_again() {
         log.iter()
             .all(|seen| !seen.path.contains("/resolve/") || seen.path.contains("/resolve/main/"))
     );
-    // One for the listing; for each file one at the hub and one where it leads.
-    assert_eq!(log.len(), 1 + 2 * 5);
+    // One for the listing, one for the index that is not there; for each file one at the hub and one where
+    // it leads.
+    assert_eq!(log.len(), 1 + 1 + 2 * 5);
+}
+
+/// A model of two shards, of which the first has nine tenths of the tensors and so the longer header.
+fn uneven(long: usize, short: usize) -> Repo {
+    let entry = |number: usize| {
+        let shard = usize::from(number > 90);
+        format!(r#""model.layers.{number:02}.mlp.down_proj.weight": "model-{shard}.safetensors""#)
+    };
+    let entries: Vec<String> = (0..100).map(entry).collect();
+    let index = format!(
+        r#"{{"metadata": {{}}, "weight_map": {{{}}}}}"#,
+        entries.join(", ")
+    );
+    Repo::model(ID)
+        .file("config.json", CONFIG)
+        .file("model.safetensors.index.json", index)
+        .file("model-0.safetensors", shard(long))
+        .file("model-1.safetensors", shard(short))
+}
+
+#[test]
+fn the_index_is_asked_for_early_and_sizes_the_read_of_each_shard() {
+    let hub = hub_with(uneven(10_000, 1000));
+    let found = snapshot(&hub);
+    for (path, end) in [
+        ("model-0.safetensors", 10_000),
+        ("model-1.safetensors", 1000),
+    ] {
+        assert_eq!(
+            *content(&found, path),
+            Content::Prefix(shard(end)[..end].to_vec())
+        );
+    }
+    let log = hub.take_log();
+    let ranges: Vec<_> = log
+        .iter()
+        .filter(|seen| seen.route == Route::Cdn)
+        .map(|seen| seen.bytes)
+        .collect();
+    assert_eq!(ranges.len(), 2, "one of each shard");
+    let (least, most) = (ranges.iter().min(), ranges.iter().max());
+    assert!(least < Some(&1500) && most >= Some(&10_000), "{ranges:?}");
+    let of_index = log.iter().filter(|seen| seen.path.ends_with("index.json"));
+    let late = |seen: &&loopback_hub::Seen| !seen.path.contains("/resolve/main/");
+    assert_eq!(
+        of_index.filter(late).count(),
+        1,
+        "only where the early request was led"
+    );
 }
 
 #[test]
@@ -56,11 +106,12 @@ fn a_longer_header_is_read_on_from_the_same_place() {
 
 #[test]
 fn what_is_of_another_commit_is_read_again() {
-    for (file, header) in [("config.json", 300), ("model.safetensors", 300)] {
+    // The rule for the weights meets the index too, which is asked for at the same time.
+    for (file, header, times) in [("config.json", 300, 1), ("model.safetensors", 300, 2)] {
         let hub = hub_with(single(header));
         let rule = Rule::new(Fault::OtherCommit).on(Route::Resolve).file(file);
         // A redirect to the cache tells the commit again, with another address.
-        hub.inject(rule.times(1));
+        hub.inject(rule.times(times));
         assert!(is_right(&snapshot(&hub), header), "{file}");
         assert_eq!(asked(&hub, file), (1, 1), "{file}");
     }
@@ -86,5 +137,5 @@ fn files_that_are_not_there_do_no_harm() {
     let hub = hub_with(Repo::model(ID).file("README.md", "x"));
     let (collected, _) = look(ID, None, &options(&hub));
     assert_eq!(collected.snapshot.files.known().unwrap().len(), 1);
-    assert_eq!(collected.cost.requests, 6);
+    assert_eq!(collected.cost.requests, 7);
 }
