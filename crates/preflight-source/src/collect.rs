@@ -2,6 +2,7 @@
 //! in as few round trips as can be.
 
 use bytes::Bytes;
+use futures_util::future::ready;
 use futures_util::stream::{self, StreamExt as _};
 use preflight_model::fact::Fact;
 use preflight_model::header::{LENGTH_PREFIX_BYTES, header_end};
@@ -10,7 +11,7 @@ use preflight_model::wanted;
 
 use crate::Error;
 use crate::first_range::FirstRange;
-use crate::source::{Cost, FileKind, ListedFile, Source};
+use crate::source::{BoxFuture, Cost, FileKind, ListedFile, Source};
 
 /// Largest index that the shards wait for, where it was asked for with the listing: what it says of each
 /// shard saves bytes, and the transfer of a longer one would cost more time than that is worth.
@@ -118,38 +119,36 @@ async fn read_files(source: &dyn Source, limits: &Limits, files: Vec<ListedFile>
     };
     let mut index = index;
     let mut headers_left = limits.header_files_max;
-    let firsts = files.iter().map(|file| {
-        let is_over = wanted::has_wanted_header(&file.path) && {
-            let is_over = headers_left == 0;
-            headers_left = headers_left.saturating_sub(1);
-            is_over
-        };
-        let at_hand = if file.path == wanted::INDEX {
-            index.take()
-        } else {
-            None
-        };
-        async move {
-            if let Some(step) = at_hand {
-                return step;
-            }
-            if is_over {
+    let mut firsts: Vec<BoxFuture<'_, Step>> = Vec::new();
+    for file in &files {
+        let is_header = wanted::has_wanted_header(&file.path);
+        let at_hand = match file.path.as_str() {
+            wanted::INDEX => index.take(),
+            _ if is_header && headers_left == 0 => {
                 let most = limits.header_files_max;
-                return Step::unavailable(format!(
+                Some(Step::unavailable(format!(
                     "there are more than the {most} weight files whose headers are read"
-                ));
+                )))
             }
-            reader.first(file).await
-        }
-    });
+            _ => None,
+        };
+        headers_left -= usize::from(is_header && at_hand.is_none());
+        firsts.push(match at_hand {
+            Some(step) => Box::pin(ready(step)),
+            None => Box::pin(reader.first(file)),
+        });
+    }
     let mut steps = concurrently(limits.in_flight, firsts).await;
     keep_to_budget(&mut steps, limits.headers_bytes_max);
-    let rests = files.iter().zip(steps).map(|(file, step)| async move {
-        match step {
-            Step::Done(content) => content,
-            Step::Partial { start, end } => reader.rest(&file.path, &start, end).await,
-        }
-    });
+    let mut rests: Vec<BoxFuture<'_, Content>> = Vec::new();
+    for (file, step) in files.iter().zip(steps) {
+        rests.push(match step {
+            Step::Done(content) => Box::pin(ready(content)),
+            Step::Partial { start, end } => {
+                Box::pin(async move { reader.rest(&file.path, &start, end).await })
+            }
+        });
+    }
     let contents = concurrently(limits.in_flight, rests).await;
     let files = files.into_iter().zip(contents).map(|(file, content)| File {
         path: file.path,
@@ -282,13 +281,11 @@ fn keep_to_budget(steps: &mut [Step], headers_bytes_max: u64) {
 
 /// Runs all futures, `in_flight` at a time, and gives their results in their order. A slow one does
 /// not keep later ones from starting.
-async fn concurrently<T>(
-    in_flight: usize,
-    futures: impl Iterator<Item = impl Future<Output = T>>,
-) -> Vec<T> {
-    let numbered = futures
-        .enumerate()
-        .map(|(number, future)| async move { (number, future.await) });
+async fn concurrently<T: Send>(in_flight: usize, futures: Vec<BoxFuture<'_, T>>) -> Vec<T> {
+    let mut numbered: Vec<BoxFuture<'_, (usize, T)>> = Vec::with_capacity(futures.len());
+    for (number, future) in futures.into_iter().enumerate() {
+        numbered.push(Box::pin(async move { (number, future.await) }));
+    }
     let mut results: Vec<(usize, T)> = stream::iter(numbered)
         .buffer_unordered(in_flight.max(1))
         .collect()
@@ -302,18 +299,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn several_models_can_be_collected_on_several_threads() {
+        fn is_send(_: impl Send) {}
+        let memory = crate::memory::Memory::new();
+        is_send(collect(&memory, &Limits::default()));
+    }
+
+    #[test]
     fn results_keep_their_order() {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
             .unwrap();
-        let futures = (0..20_u32).map(|number| async move {
-            // Later ones end earlier.
-            for _ in number..20 {
-                tokio::task::yield_now().await;
-            }
-            number
+        let futures = (0..20_u32).map(|number| -> BoxFuture<'_, u32> {
+            Box::pin(async move {
+                // Later ones end earlier.
+                for _ in number..20 {
+                    tokio::task::yield_now().await;
+                }
+                number
+            })
         });
-        let results = runtime.block_on(concurrently(7, futures));
+        let results = runtime.block_on(concurrently(7, futures.collect()));
         assert_eq!(results, (0..20).collect::<Vec<_>>());
     }
 }
