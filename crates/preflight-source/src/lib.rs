@@ -7,6 +7,7 @@ mod collect;
 mod error;
 mod first_range;
 mod folder;
+mod http;
 pub mod hub;
 mod hub_cache;
 pub mod memory;

@@ -3,8 +3,9 @@
 use preflight_model::snapshot::Access;
 use reqwest::StatusCode;
 
-use super::address::{Endpoint, MAIN};
-use super::problem::{Problem, Refusal};
+use super::address::MAIN;
+use crate::http::Endpoint;
+use crate::http::{Problem, Refusal};
 
 /// The words of the Hub for a repository that it has taken down.
 /// Source: `hf_raise_for_status`,

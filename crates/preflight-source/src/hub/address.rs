@@ -2,49 +2,14 @@
 
 use reqwest::Url;
 
-use super::redirect::host;
-use crate::Error;
+use crate::http::Endpoint;
 
 /// The Hub itself.
 pub(super) const HUB: &str = "https://huggingface.co";
 /// The branch that is meant where none is named.
 pub(super) const MAIN: &str = "main";
 
-/// The Hub or a mirror of it: where all addresses start.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Endpoint(Url);
-
 impl Endpoint {
-    /// An endpoint as the user spells it.
-    pub(crate) fn parse(text: &str) -> Result<Self, Error> {
-        let url = Url::parse(text.trim_end_matches('/')).ok();
-        let url = url.filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        let Some(mut url) = url else {
-            // It may hold a password and is not shown.
-            return Err(Error::Usage(
-                "the endpoint of the Hub is no address: write `https://host`".into(),
-            ));
-        };
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(Error::Usage(
-                "the endpoint of the Hub holds a user or a password: give a token with `--token` or `HF_TOKEN`".into(),
-            ));
-        }
-        url.set_query(None);
-        url.set_fragment(None);
-        Ok(Self(url))
-    }
-
-    /// Whether `url` is at the same origin, and so may see the credential.
-    pub(super) fn is_origin_of(&self, url: &Url) -> bool {
-        self.0.origin() == url.origin()
-    }
-
-    /// The host, for messages.
-    pub(super) fn host(&self) -> String {
-        host(&self.0)
-    }
-
     /// The page of a repository, for messages.
     pub(super) fn page(&self, id: &str) -> String {
         format!("{}://{}/{id}", self.0.scheme(), self.host())
@@ -119,6 +84,7 @@ mod tests {
     #[test]
     fn the_routes_of_the_hub() {
         let hub = Endpoint::parse("https://huggingface.co/").unwrap();
+        assert_eq!(hub.page("o/n"), "https://huggingface.co/o/n");
         let text = |url: Url| url.as_str().to_owned();
         assert_eq!(
             text(hub.model_info("gpt2", None)),
@@ -158,30 +124,5 @@ mod tests {
             link("http://other/hf/api/x"),
             "http://127.0.0.1:8080/hf/api/x"
         );
-    }
-
-    #[test]
-    fn an_endpoint_is_an_address() {
-        for text in [
-            "",
-            "huggingface.co",
-            "ftp://host",
-            "https://",
-            "file:///etc",
-            "https://user:word@host",
-        ] {
-            assert!(Endpoint::parse(text).unwrap_err().is_usage(), "{text}");
-        }
-        let mirror = Endpoint::parse("https://host:8443/?query").unwrap();
-        assert_eq!(mirror.host(), "host:8443");
-        assert_eq!(mirror.page("o/n"), "https://host:8443/o/n");
-        assert!(mirror.is_origin_of(&Url::parse("https://host:8443/x").unwrap()));
-        for other in [
-            "http://host:8443/",
-            "https://host/",
-            "https://host.evil:8443/",
-        ] {
-            assert!(!mirror.is_origin_of(&Url::parse(other).unwrap()), "{other}");
-        }
     }
 }

@@ -11,9 +11,9 @@ use preflight_model::wanted;
 use tokio::task::JoinHandle;
 
 use super::address::MAIN;
-use super::client::Client;
-use super::problem::Problem;
 use super::ranged::{Seen, Start, Target};
+use crate::http::Client;
+use crate::http::Problem;
 
 /// What nearly every repository has, and a check reads whole. One that is not there costs a request.
 const FILES: [&str; 5] = [

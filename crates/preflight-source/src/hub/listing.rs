@@ -7,8 +7,8 @@ use reqwest::Url;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::client::Client;
-use super::problem::Problem;
+use crate::http::Client;
+use crate::http::Problem;
 use crate::paths;
 use crate::source::{FileKind, ListedFile};
 

@@ -14,18 +14,12 @@
 
 mod access;
 mod address;
-mod attempts;
-mod client;
 mod early;
 mod environment;
-mod lanes;
 mod listing;
 mod offline;
 mod options;
-mod problem;
 mod ranged;
-mod ratelimit;
-mod redirect;
 mod token;
 
 use std::ops::Range;
@@ -41,14 +35,13 @@ pub use offline::CachedHub;
 pub use options::{HubOptions, TIMEOUT};
 
 use crate::first_range::FIRST_BYTES;
+use crate::http::{Client, Problem};
 use crate::regular::check_range;
 use crate::source::{BoxFuture, Cost, FileKind, ListedFile, Listing, Source};
 use crate::{Error, paths};
 use access::{Asked, Denial, denied};
-use client::Client;
 use early::Early;
 use listing::Info;
-use problem::Problem;
 use ranged::{Seen, Target};
 
 /// A repository of the Hub.
@@ -118,7 +111,7 @@ impl Hub {
             )));
         }
         Ok(Self {
-            client: Arc::new(Client::new(options)?),
+            client: Arc::new(Client::new(options.settings()?)?),
             input: input.into(),
             id: id.into(),
             revision: revision.map(Into::into),

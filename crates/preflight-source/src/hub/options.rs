@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::address::{Endpoint, HUB};
+use super::address::HUB;
 use super::environment::{self, Environment, is_true};
-use super::token::Token;
 use crate::Error;
+use crate::http::{Endpoint, Settings, Token};
 
 /// Time for one model where the user gives none: a check takes less than a second, and a full set of
 /// retries of one request a quarter of a minute.
@@ -64,6 +64,16 @@ impl HubOptions {
             stall: STALL,
             is_offline: false,
             cache: None,
+        })
+    }
+
+    /// What the client has to know.
+    pub(super) fn settings(&self) -> Result<Settings, Error> {
+        Ok(Settings {
+            endpoint: self.endpoint.clone(),
+            token: self.token.clone()?,
+            stall: self.stall,
+            budget: self.timeout,
         })
     }
 

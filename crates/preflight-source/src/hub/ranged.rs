@@ -5,11 +5,10 @@ use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use reqwest::header::{CONTENT_RANGE, ETAG};
+use reqwest::header::CONTENT_RANGE;
 use reqwest::{StatusCode, Url};
 
-use super::client::{Client, Head};
-use super::problem::Problem;
+use crate::http::{Client, Head, Problem, bare, content_range, host, validator};
 
 /// The commit that a file is of.
 const COMMIT: &str = "x-repo-commit";
@@ -187,7 +186,7 @@ async fn attempt(
         return Ok((bytes, head));
     }
     Err(Problem::Connection {
-        host: super::redirect::host(head.url()),
+        host: host(head.url()),
         what: format!("it sent {} of {length} bytes", bytes.len()),
     })
 }
@@ -278,24 +277,6 @@ fn linked_checksum(head: &Head) -> Option<String> {
     Some(bare(etag).to_owned())
 }
 
-/// Range and size of `bytes 0-9/100`.
-fn content_range(value: &str) -> Option<(Range<u64>, u64)> {
-    let (range, size) = value.trim().strip_prefix("bytes ")?.split_once('/')?;
-    let (first, last) = range.trim().split_once('-')?;
-    let range = first.parse().ok()?..last.parse::<u64>().ok()?.checked_add(1)?;
-    let size = size.trim().parse().ok()?;
-    (range.start < range.end && range.end <= size).then_some((range, size))
-}
-
-/// The `ETag` of the answer itself, weak or strong: at the last place the bytes come from.
-fn validator(head: &Head) -> Option<String> {
-    head.last(ETAG.as_str()).map(|etag| bare(etag).to_owned())
-}
-
-fn bare(etag: &str) -> &str {
-    etag.trim().trim_start_matches("W/").trim_matches('"')
-}
-
 /// A commit as people write it; at most so many characters of what a server sends.
 fn short(commit: &str) -> String {
     let short: String = commit.chars().take(8).collect();
@@ -307,28 +288,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn content_ranges() {
-        assert_eq!(content_range("bytes 0-9/100"), Some((0..10, 100)));
-        assert_eq!(content_range("bytes 99-99/100"), Some((99..100, 100)));
-        for wrong in [
-            "",
-            "bytes 0-9/*",
-            "bytes */100",
-            "bytes 9-0/100",
-            "bytes 0-100/100",
-            "bytes 0-18446744073709551615/18446744073709551615",
-            "items 0-9/100",
-            "bytes -9/100",
-            "bytes 0-9",
-        ] {
-            assert_eq!(content_range(wrong), None, "{wrong}");
-        }
-    }
-
-    #[test]
-    fn validators_are_compared_without_their_dress() {
-        assert_eq!(bare("W/\"abc\""), "abc");
-        assert_eq!(bare("\"abc\""), "abc");
+    fn commits_are_shortened() {
         assert_eq!(short("0123456789"), "`01234567`");
     }
 }

@@ -1,56 +1,18 @@
-//! The credential for the Hub, and where it is found.
+//! Where the credential for the Hub is found.
 
-use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
 
 use hf_hub::Cache;
-use reqwest::header::HeaderValue;
 
 use super::environment::{Environment, is_true};
 use crate::Error;
+use crate::http::Token;
 
 /// A token has some 40 characters; what is much longer is not a token file.
 const TOKEN_FILE_BYTES_MAX: u64 = 4096;
 
-/// A credential. Never shown, neither by `Debug` nor in a message.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Token(String);
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(…)")
-    }
-}
-
 impl Token {
-    /// A token as the user gave it; none where there is only white space.
-    pub(crate) fn new(text: &str) -> Result<Option<Self>, Error> {
-        let text = text.trim();
-        if text.is_empty() {
-            return Ok(None);
-        }
-        if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            // The text itself is a secret and not shown.
-            return Err(Error::Usage(
-                "the token for the Hub has characters that no token has".into(),
-            ));
-        }
-        Ok(Some(Self(text.into())))
-    }
-
-    /// A server's words without the token: one that echoes what it was sent must not make us show it.
-    pub(super) fn redact(&self, text: &str) -> String {
-        text.replace(&self.0, "…")
-    }
-
-    /// The value of the header `Authorization`.
-    pub(crate) fn authorization(&self) -> Option<HeaderValue> {
-        let mut value = HeaderValue::try_from(format!("Bearer {}", self.0)).ok()?;
-        value.set_sensitive(true);
-        Some(value)
-    }
-
     /// The token that the ecosystem's tools would use: `HF_TOKEN`, the file `HF_TOKEN_PATH`, the file
     /// `token` in the Hub's home; none where `HF_HUB_DISABLE_IMPLICIT_TOKEN` is set.
     ///
@@ -134,15 +96,5 @@ mod tests {
         std::fs::create_dir_all(&user).unwrap();
         std::fs::write(user.join("token"), "hf_user").unwrap();
         assert_eq!(text(found(&[("HOME", home)])).unwrap(), "hf_user");
-    }
-
-    #[test]
-    fn it_is_never_shown() {
-        let token = Token::new("hf_secret").unwrap().unwrap();
-        assert_eq!(format!("{token:?}"), "Token(…)");
-        assert_eq!(format!("{:?}", token.authorization().unwrap()), "Sensitive");
-        assert_eq!(token.redact("Bearer hf_secret?"), "Bearer …?");
-        let error = Token::new("hf_sec\nret").unwrap_err();
-        assert!(error.is_usage() && !error.to_string().contains("hf_"));
     }
 }

@@ -4,15 +4,15 @@ use reqwest::header::{HeaderMap, LOCATION};
 use reqwest::{StatusCode, Url};
 
 /// Most redirects of one request. The Hub needs one or two: renamed repository, then file.
-pub(super) const REDIRECTS_MAX: usize = 5;
+pub(crate) const REDIRECTS_MAX: usize = 5;
 
 /// Whether an answer sends us elsewhere.
-pub(super) fn is_redirect(status: StatusCode) -> bool {
+pub(crate) fn is_redirect(status: StatusCode) -> bool {
     matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
 }
 
 /// Where an answer from `here` sends us, or why we do not go there.
-pub(super) fn next(here: &Url, headers: &HeaderMap) -> Result<Url, String> {
+pub(crate) fn next(here: &Url, headers: &HeaderMap) -> Result<Url, String> {
     let location = headers.get(LOCATION).and_then(|value| value.to_str().ok());
     let location = location.ok_or("a redirect that does not say where to")?;
     let there = here
@@ -30,7 +30,7 @@ pub(super) fn next(here: &Url, headers: &HeaderMap) -> Result<Url, String> {
 
 /// `host[:port]`: all of an address that a message shows. Paths and queries of signed addresses
 /// are credentials.
-pub(super) fn host(url: &Url) -> String {
+pub(crate) fn host(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     match url.port() {
         Some(port) => format!("{host}:{port}"),

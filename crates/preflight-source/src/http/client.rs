@@ -12,10 +12,9 @@ use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode, Url};
 use tokio::time::Instant;
 
-use super::address::Endpoint;
 use super::attempts::{Attempts, Deadline};
+use super::endpoint::Endpoint;
 use super::lanes::{Lanes, Permit};
-use super::options::HubOptions;
 use super::problem::{Problem, Refusal};
 use super::ratelimit;
 use super::redirect::{REDIRECTS_MAX, host, is_redirect, next};
@@ -30,11 +29,23 @@ const IGNORED_BYTES_MAX: u64 = 16 << 10;
 /// Buffer that is set aside at once for a body, whatever length it announces.
 const BUFFER_BYTES: u64 = 1 << 20;
 
+/// Whom a client asks, as whom, for how long.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) endpoint: Endpoint,
+    /// Sent to the endpoint's own origin only.
+    pub(crate) token: Option<Token>,
+    /// Longest silence of a server.
+    pub(crate) stall: Duration,
+    /// Time for all requests together.
+    pub(crate) budget: Duration,
+}
+
 /// One client for all requests of a model.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(crate) struct Client {
     http: reqwest::Client,
-    pub(super) endpoint: Endpoint,
+    pub(crate) endpoint: Endpoint,
     token: Option<Token>,
     is_token_refused: AtomicBool,
     lanes: Lanes,
@@ -47,7 +58,7 @@ pub(super) struct Client {
 }
 
 /// An answer whose body is not read yet.
-pub(super) struct Head {
+pub(crate) struct Head {
     reply: Reply,
     /// Headers of every hop, the Hub's own first.
     hops: Vec<HeaderMap>,
@@ -60,27 +71,27 @@ struct Reply {
 }
 
 impl Head {
-    pub(super) fn status(&self) -> StatusCode {
+    pub(crate) fn status(&self) -> StatusCode {
         self.reply.response.status()
     }
 
     /// Where the answer comes from in the end.
-    pub(super) fn url(&self) -> &Url {
+    pub(crate) fn url(&self) -> &Url {
         self.reply.response.url()
     }
 
     /// A header as the first hop that has it gives it.
-    pub(super) fn first(&self, name: &str) -> Option<&str> {
+    pub(crate) fn first(&self, name: &str) -> Option<&str> {
         self.hops.iter().find_map(|headers| text(headers, name))
     }
 
     /// A header of the answer itself.
-    pub(super) fn last(&self, name: &str) -> Option<&str> {
+    pub(crate) fn last(&self, name: &str) -> Option<&str> {
         text(self.reply.response.headers(), name)
     }
 
     /// All values of a header of the answer itself.
-    pub(super) fn all(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
         let values = self.reply.response.headers().get_all(name);
         values
             .iter()
@@ -89,7 +100,7 @@ impl Head {
     }
 
     /// A problem with this answer that asking again does not solve.
-    pub(super) fn broken(&self, what: impl Into<String>) -> Problem {
+    pub(crate) fn broken(&self, what: impl Into<String>) -> Problem {
         Problem::Broken {
             host: host(self.url()),
             what: what.into(),
@@ -111,7 +122,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 impl Client {
-    pub(super) fn new(options: &HubOptions) -> Result<Self, Error> {
+    pub(crate) fn new(settings: Settings) -> Result<Self, Error> {
         // Fails where the process has a provider already, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = reqwest::Client::builder()
@@ -120,39 +131,39 @@ impl Client {
             .retry(reqwest::retry::never())
             .build()
             .map_err(|error| Error::Unavailable {
-                path: options.endpoint.host(),
+                path: settings.endpoint.host(),
                 reason: format!("no connection can be set up: {}", cause(&error)),
             })?;
         Ok(Self {
             http,
-            endpoint: options.endpoint.clone(),
-            token: options.token.clone()?,
+            endpoint: settings.endpoint,
+            token: settings.token,
             is_token_refused: AtomicBool::new(false),
             lanes: Lanes::default(),
             not_before: Mutex::new(None),
-            stall: options.stall,
-            budget: options.timeout,
+            stall: settings.stall,
+            budget: settings.budget,
             deadline: OnceLock::new(),
             meter: Meter::default(),
         })
     }
 
-    pub(super) fn cost(&self) -> Cost {
+    pub(crate) fn cost(&self) -> Cost {
         self.meter.cost()
     }
 
     /// Whether the user gave a token and the Hub does not know it.
-    pub(super) fn is_token_refused(&self) -> bool {
+    pub(crate) fn is_token_refused(&self) -> bool {
         self.is_token_refused.load(Ordering::Relaxed)
     }
 
     /// Whether requests carry a token now.
-    pub(super) fn has_token(&self) -> bool {
+    pub(crate) fn has_token(&self) -> bool {
         self.token.is_some() && !self.is_token_refused()
     }
 
     /// The attempts at a new request. The time for the model starts with the first one.
-    pub(super) fn attempts(&self) -> Attempts {
+    pub(crate) fn attempts(&self) -> Attempts {
         Attempts::new(self.deadline())
     }
 
@@ -164,7 +175,7 @@ impl Client {
     }
 
     /// The whole body of a successful answer, tried again where that can help.
-    pub(super) async fn get(&self, url: &Url, bytes_max: u64) -> Result<(Head, Bytes), Problem> {
+    pub(crate) async fn get(&self, url: &Url, bytes_max: u64) -> Result<(Head, Bytes), Problem> {
         let mut attempts = self.attempts();
         loop {
             match self.get_once(url, bytes_max).await {
@@ -175,7 +186,7 @@ impl Client {
     }
 
     /// One attempt at [`Client::get`].
-    pub(super) async fn get_once(
+    pub(crate) async fn get_once(
         &self,
         url: &Url,
         bytes_max: u64,
@@ -186,7 +197,7 @@ impl Client {
     }
 
     /// One attempt: follows redirects to a successful answer.
-    pub(super) async fn open(
+    pub(crate) async fn open(
         &self,
         url: &Url,
         range: Option<&Range<u64>>,
@@ -278,7 +289,7 @@ impl Client {
     }
 
     /// The rest of the body, at most `bytes_max` of it.
-    pub(super) async fn body(&self, head: &mut Head, bytes_max: u64) -> Result<Bytes, Problem> {
+    pub(crate) async fn body(&self, head: &mut Head, bytes_max: u64) -> Result<Bytes, Problem> {
         let too_long =
             |head: &Head| head.broken(format!("its answer is longer than {bytes_max} bytes"));
         let announced = head.reply.response.content_length();

@@ -18,7 +18,7 @@ const CHEAP: usize = 256;
 
 /// The origins that were asked so far.
 #[derive(Debug, Default)]
-pub(super) struct Lanes(Mutex<BTreeMap<String, Arc<Lane>>>);
+pub(crate) struct Lanes(Mutex<BTreeMap<String, Arc<Lane>>>);
 
 #[derive(Debug)]
 struct Lane {
@@ -28,7 +28,7 @@ struct Lane {
 
 /// The right to have one request under way, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Permit {
+pub(crate) struct Permit {
     lane: Arc<Lane>,
     /// None where the semaphore was closed, which it never is.
     _held: Option<OwnedSemaphorePermit>,
@@ -36,7 +36,7 @@ pub(super) struct Permit {
 
 impl Lanes {
     /// Waits until a request to `url` may start.
-    pub(super) async fn enter(&self, url: &Url) -> Permit {
+    pub(crate) async fn enter(&self, url: &Url) -> Permit {
         let lane = self.lane(url);
         let held = Arc::clone(&lane.free).acquire_owned().await.ok();
         Permit { lane, _held: held }
@@ -57,7 +57,7 @@ impl Lanes {
 
 impl Permit {
     /// After an answer: the version opens the lane for as many requests as it can carry.
-    pub(super) fn answered(&self, version: Version) {
+    pub(crate) fn answered(&self, version: Version) {
         if !self.lane.is_known.swap(true, Ordering::Relaxed) {
             let most = if version >= Version::HTTP_2 {
                 CHEAP

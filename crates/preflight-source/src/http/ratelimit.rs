@@ -12,7 +12,7 @@ const WAIT_MAX: Duration = Duration::from_hours(24);
 ///
 /// Source: <https://www.rfc-editor.org/rfc/rfc9110#field.retry-after>,
 /// <https://huggingface.co/docs/hub/rate-limits>
-pub(super) fn wait(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub(crate) fn wait(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let asked = text(RETRY_AFTER.as_str()).and_then(|value| retry_after(value, now));
     let window = text("ratelimit").and_then(rate_limit);

@@ -11,7 +11,7 @@ const WORDS_MAX: usize = 200;
 /// Why an attempt failed, cut by what to do about it. Holds no address beyond the host: paths and
 /// queries of signed addresses are credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Problem {
+pub(crate) enum Problem {
     /// An answer that is an error.
     Status(Refusal),
     /// The connection failed: refused, reset, stalled, cut short.
@@ -41,31 +41,31 @@ pub(super) enum Problem {
 
 /// An answer with an error status.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     /// Who answered.
-    pub(super) host: String,
+    pub(crate) host: String,
     /// The status.
-    pub(super) status: StatusCode,
+    pub(crate) status: StatusCode,
     /// The Hub's `X-Error-Code`.
-    pub(super) code: Option<String>,
+    pub(crate) code: Option<String>,
     /// The Hub's `X-Error-Message`, in a line.
-    pub(super) message: Option<String>,
+    pub(crate) message: Option<String>,
     /// Whether it has the form of the Hub's own errors.
-    pub(super) is_of_a_hub: bool,
+    pub(crate) is_of_a_hub: bool,
     /// Whether it comes from another origin than the Hub's: from where a signed address led.
-    pub(super) is_elsewhere: bool,
+    pub(crate) is_elsewhere: bool,
     /// The wait it asks for.
-    pub(super) wait: Option<Duration>,
+    pub(crate) wait: Option<Duration>,
 }
 
 impl Refusal {
     /// Whether the `X-Error-Code` is this one.
-    pub(super) fn is(&self, code: &str) -> bool {
+    pub(crate) fn is(&self, code: &str) -> bool {
         self.code.as_deref() == Some(code)
     }
 
     /// The server's words, cut to a line of them.
-    pub(super) fn words(text: &str) -> Option<String> {
+    pub(crate) fn words(text: &str) -> Option<String> {
         let words: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let words: String = words
             .trim_end_matches('.')
@@ -79,7 +79,7 @@ impl Refusal {
 impl Problem {
     /// Whether the same request may well succeed another time. A 401 or 403 from elsewhere means that
     /// a signed address has expired: asking the Hub again gives a fresh one.
-    pub(super) fn is_passing(&self) -> bool {
+    pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::Status(refusal) => match refusal.status.as_u16() {
                 408 | 429 | 500 | 502 | 503 | 504 => true,
@@ -92,7 +92,7 @@ impl Problem {
     }
 
     /// The wait that the server asks for.
-    pub(super) fn wait(&self) -> Option<Duration> {
+    pub(crate) fn wait(&self) -> Option<Duration> {
         match self {
             Self::Status(refusal) => refusal.wait,
             _ => None,

@@ -15,17 +15,17 @@ const FIRST_WAIT: Duration = Duration::from_millis(200);
 
 /// The time that all requests for one model have together.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Deadline {
-    pub(super) at: Instant,
-    pub(super) budget: Duration,
+pub(crate) struct Deadline {
+    pub(crate) at: Instant,
+    pub(crate) budget: Duration,
 }
 
 impl Deadline {
-    pub(super) fn left(&self) -> Duration {
+    pub(crate) fn left(&self) -> Duration {
         self.at.saturating_duration_since(Instant::now())
     }
 
-    pub(super) fn passed(&self) -> Problem {
+    pub(crate) fn passed(&self) -> Problem {
         Problem::OutOfTime {
             budget: self.budget,
             wait: None,
@@ -35,19 +35,19 @@ impl Deadline {
 
 /// The attempts at one request.
 #[derive(Debug)]
-pub(super) struct Attempts {
+pub(crate) struct Attempts {
     made: u32,
     deadline: Deadline,
 }
 
 impl Attempts {
-    pub(super) fn new(deadline: Deadline) -> Self {
+    pub(crate) fn new(deadline: Deadline) -> Self {
         Self { made: 0, deadline }
     }
 
     /// After an attempt that failed: waits until the next may start, or gives the problem back where
     /// there is none.
-    pub(super) async fn after(&mut self, problem: Problem) -> Result<(), Problem> {
+    pub(crate) async fn after(&mut self, problem: Problem) -> Result<(), Problem> {
         self.made += 1;
         if !problem.is_passing() || self.made >= ATTEMPTS_MAX {
             return Err(problem);
@@ -79,7 +79,7 @@ impl Attempts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::hub::problem::Refusal;
+    use crate::http::Refusal;
     use reqwest::StatusCode;
 
     fn status(status: u16, wait: Option<u64>) -> Problem {

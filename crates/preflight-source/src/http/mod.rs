@@ -1,0 +1,19 @@
+//! Requests over HTTP, the same for the Hub and for archives behind a URL: redirects by hand, a
+//! credential only for its own origin, bounded bodies, few connections, retries, everything counted.
+
+mod attempts;
+mod client;
+mod endpoint;
+mod lanes;
+mod problem;
+mod range;
+mod ratelimit;
+mod redirect;
+mod token;
+
+pub(crate) use client::{Client, Head, Settings};
+pub(crate) use endpoint::Endpoint;
+pub(crate) use problem::{Problem, Refusal};
+pub(crate) use range::{bare, content_range, validator};
+pub(crate) use redirect::host;
+pub(crate) use token::Token;
