@@ -209,7 +209,7 @@ fn recordings_that_cannot_be_believed() {
         ),
         (
             change(&|document| document["container"] = json!({"kind": "tar"})),
-            "which this program does not read",
+            "`recording.json` is not as expected",
         ),
         (
             change(&|document| document["base"] = json!({"state": "known"})),

@@ -106,6 +106,7 @@ pub(crate) fn snapshot_from(path: &Path) -> Result<Snapshot, String> {
     let base = match &spec.base {
         // One level, as in the product: the base of a base is not followed.
         Some(name) => Fact::Known(Box::new(Snapshot {
+            container: Fact::Absent,
             base: Fact::Absent,
             ..snapshot_of(name)?
         })),
@@ -136,6 +137,7 @@ impl Spec {
             access,
             observed_at: Some(self.observed_at.clone()),
             files,
+            container: Fact::Absent,
             base,
         })
     }

@@ -97,6 +97,7 @@ fn unreachable(model: &ModelRef, error: &preflight_source::Error) -> Snapshot {
         access: Access::Unreachable(error.to_string()),
         observed_at: None,
         files: Fact::Unavailable(error.to_string()),
+        container: Fact::Absent,
         base: Fact::Absent,
     }
 }

@@ -7,6 +7,7 @@ pub mod cache;
 pub mod checkpoint;
 pub mod config;
 pub mod config_defects;
+pub mod container;
 pub mod context;
 pub mod defaults;
 pub mod fact;

@@ -1,6 +1,7 @@
 //! A [`Snapshot`]: one repository at one commit, as far as it was read. The only input of all
 //! that follows.
 
+use crate::container::Container;
 use crate::fact::Fact;
 
 /// One repository at one commit and what was kept of its files.
@@ -14,6 +15,8 @@ pub struct Snapshot {
     pub observed_at: Option<String>,
     /// All files, sorted by path. Unavailable where the listing could not be read.
     pub files: Fact<Vec<File>>,
+    /// The archive that it came in.
+    pub container: Fact<Container>,
     /// For an adapter: the repository it adapts.
     pub base: Fact<Box<Snapshot>>,
 }

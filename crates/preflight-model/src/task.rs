@@ -426,6 +426,7 @@ mod tests {
                 sha256: None,
                 content: Content::Whole(config.as_bytes().to_vec()),
             }]),
+            container: Fact::Absent,
             base: Fact::Absent,
         };
         task(&Checkpoint::read(&snapshot)).as_str().to_owned()

@@ -65,6 +65,7 @@ fn snapshot(mut files: Vec<(String, Vec<u8>)>) -> Snapshot {
         access: Access::Open,
         observed_at: None,
         files: Fact::Known(files),
+        container: Fact::Absent,
         base: Fact::Absent,
     }
 }

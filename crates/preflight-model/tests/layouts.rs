@@ -101,6 +101,7 @@ fn totals_and_stored_elements() {
             access: Access::Open,
             observed_at: None,
             files: Fact::Known(vec![file]),
+            container: Fact::Absent,
             base: Fact::Absent,
         };
         let weights = weights::weights(&snapshot, snapshot.files.known().unwrap(), Some(&config));

@@ -90,6 +90,7 @@ impl Repo {
                 access: Access::Open,
                 observed_at: None,
                 files: Fact::Absent,
+                container: Fact::Absent,
                 base: Fact::Absent,
             },
             options: Options::default(),

@@ -97,6 +97,7 @@ async fn collect_one(
         access: listing.access,
         observed_at: listing.observed_at,
         files,
+        container: listing.container,
         base: Fact::Absent,
     };
     Ok((snapshot, listing.base))

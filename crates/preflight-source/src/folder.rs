@@ -100,6 +100,7 @@ impl Source for Folder {
                 access,
                 observed_at: None,
                 files,
+                container: Fact::Absent,
                 base: Fact::Absent,
             })
         })

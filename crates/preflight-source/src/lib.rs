@@ -2,6 +2,7 @@
 //! [`collect`] turns that into the [`Snapshot`](preflight_model::snapshot::Snapshot) that everything
 //! else is computed from. The only files and sockets of the project.
 
+pub mod archive;
 mod blocking;
 mod collect;
 mod error;

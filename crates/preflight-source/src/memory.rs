@@ -84,6 +84,7 @@ impl Source for Memory {
             access: Access::Open,
             observed_at: None,
             files: Fact::Known(files.collect()),
+            container: Fact::Absent,
             base: Fact::Absent,
         };
         Box::pin(std::future::ready(Ok(listing)))

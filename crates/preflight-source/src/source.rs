@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 pub use futures_util::future::BoxFuture;
+use preflight_model::container::Container;
 use preflight_model::fact::Fact;
 use preflight_model::snapshot::{Access, Origin};
 
@@ -55,6 +56,8 @@ pub struct Listing {
     pub observed_at: Option<String>,
     /// All files, sorted by path; unavailable where they could not be listed.
     pub files: Fact<Vec<ListedFile>>,
+    /// The archive that they came in.
+    pub container: Fact<Container>,
     /// For an adapter: the repository it adapts, where the source has it at hand.
     pub base: Fact<Box<dyn Source>>,
 }

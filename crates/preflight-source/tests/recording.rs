@@ -11,6 +11,7 @@ use std::path::Path;
 use common::{collect_all, content, header, open_local, pointer, reason, run, shard, write_file};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use preflight_model::container::{ArchiveFormat, Container, Oddity, OddityKind, Validity};
 use preflight_model::fact::{Defect, Fact};
 use preflight_model::snapshot::{Access, Content, File, Origin, Snapshot, SourceKind};
 use preflight_source::{Error, Folder, Recording, Source, recording};
@@ -48,6 +49,7 @@ fn hub_snapshot(id: &str, files: Fact<Vec<File>>) -> Snapshot {
         access: Access::Open,
         observed_at: Some("2025-11-20T10:00:00Z".into()),
         files,
+        container: Fact::Absent,
         base: Fact::Absent,
     }
 }
@@ -58,6 +60,44 @@ fn file(path: &str, size: Option<u64>, content: Content) -> File {
         size,
         sha256: None,
         content,
+    }
+}
+
+#[test]
+fn an_archive_comes_back_as_it_was() {
+    for (format, validity) in [
+        (Fact::Known(ArchiveFormat::TarGz), Validity::NoAddress),
+        (Fact::Known(ArchiveFormat::Other), Validity::Unsigned),
+        (
+            Fact::Unavailable("403".into()),
+            Validity::Unclear("odd".into()),
+        ),
+        (
+            Fact::Known(ArchiveFormat::Zip),
+            Validity::Until {
+                ends_at: 1_763_640_000,
+                is_temporary: true,
+            },
+        ),
+    ] {
+        let mut snapshot = hub_snapshot("https://host/m.zip", Fact::Known(vec![]));
+        snapshot.origin.source = SourceKind::Archive;
+        snapshot.origin.stands_for = SourceKind::Archive;
+        snapshot.container = Fact::Known(Container {
+            name: "m.zip".into(),
+            format,
+            validity,
+            broken: Some("it ends early".into()),
+            wrapped_in: Some("folder".into()),
+            oddities: vec![Oddity {
+                member: "../x".into(),
+                kind: OddityKind::LeadsOutside,
+            }],
+            more_oddities: 7,
+        });
+        let out = tempfile::tempdir().unwrap();
+        recording::write(&snapshot, out.path()).unwrap();
+        assert_eq!(read_at(out.path()), as_recorded(snapshot, out.path()));
     }
 }
 
@@ -304,8 +344,25 @@ fn a_recording_that_is_wrong_says_how() {
             "its `source` is `recording`, not `hub`, `s3`, `archive` or `folder`",
         ),
         (
-            changed("container", json!({})),
-            "it has a `container`, which this program does not read",
+            changed(
+                "container",
+                json!({"name": "m.zip", "format": ".cab", "validity": {"state": "unsigned"}}),
+            ),
+            "the `format` of its `container` is `.cab`",
+        ),
+        (
+            changed(
+                "container",
+                json!({"name": "m.zip", "validity": {"state": "until"}}),
+            ),
+            "the `validity` of its `container` has no `ends_at`",
+        ),
+        (
+            changed(
+                "container",
+                json!({"name": "m.zip", "validity": {"state": "unsigned"}, "oddities": [{"member": "x", "kind": "round"}]}),
+            ),
+            "the `kind` of an oddity of its `container` is `round`",
         ),
         (
             changed("access", json!({"state": "odd"})),

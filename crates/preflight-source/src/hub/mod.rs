@@ -299,6 +299,7 @@ impl Source for Hub {
                 access: found.access.clone(),
                 observed_at: None,
                 files: found.files.clone(),
+                container: Fact::Absent,
                 base: Fact::Absent,
             })
         })

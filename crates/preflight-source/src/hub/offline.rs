@@ -100,6 +100,7 @@ impl CachedHub {
                     access: Access::Unreachable(why.clone()),
                     observed_at: None,
                     files: Fact::Unavailable(why.clone()),
+                    container: Fact::Absent,
                     base: Fact::Absent,
                 });
             }

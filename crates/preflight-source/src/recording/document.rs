@@ -4,6 +4,7 @@ use preflight_model::fact::Fact;
 use preflight_model::snapshot::{Access, Content, File, SourceKind};
 use serde::{Deserialize, Serialize};
 
+use super::container::ContainerRecord;
 use crate::paths;
 use crate::pointer::is_sha256;
 
@@ -32,8 +33,7 @@ pub(super) struct Document {
     pub(super) observed_at: Option<String>,
     #[serde(default)]
     pub(super) access: State,
-    /// Kept for archives; no version reads it yet.
-    pub(super) container: Option<serde_json::Value>,
+    pub(super) container: Option<ContainerRecord>,
     #[serde(default)]
     pub(super) listing: State,
     #[serde(default)]
@@ -203,9 +203,6 @@ impl Document {
             ));
         }
         let mut document: Self = serde_json::from_slice(text).map_err(not_json)?;
-        if document.container.is_some() {
-            return Err("it has a `container`, which this program does not read".into());
-        }
         document.files.iter().try_for_each(FileRecord::check)?;
         document
             .files

@@ -1,5 +1,6 @@
 //! Recordings: the one stored form of a snapshot. `docs/recording.md` describes the format.
 
+mod container;
 mod document;
 mod read;
 mod write;

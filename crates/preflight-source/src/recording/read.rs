@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use flate2::read::GzDecoder;
+use preflight_model::container::Container;
 use preflight_model::fact::Fact;
 use preflight_model::snapshot::{Access, Origin, SourceKind};
 use preflight_model::wanted::INDEX_BYTES_MAX;
 
+use super::container::ContainerRecord;
 use super::document::{Document, Encoding, FORMAT, FileRecord, FileState};
 use super::{BASE, GZIP_ENDING, RECORDING_JSON, RECORDING_JSON_BYTES_MAX};
 use crate::blocking::blocking;
@@ -34,6 +36,7 @@ pub struct Recording {
     access: Access,
     observed_at: Option<String>,
     listing: Fact<()>,
+    container: Fact<Container>,
     base: Fact<()>,
     /// Sorted by path.
     files: Vec<FileRecord>,
@@ -58,15 +61,21 @@ impl Recording {
     }
 
     fn new(dir: &Path, input: &str, document: Document) -> Result<Self, String> {
+        let stands_for = document.stands_for()?;
         Ok(Self {
             dir: dir.into(),
             access: document.access.access()?,
             listing: document.listing.fact("listing", Fact::Known(()))?,
+            container: document
+                .container
+                .map(ContainerRecord::container)
+                .transpose()?
+                .into(),
             base: document.base.fact("base", Fact::Absent)?,
             origin: Origin {
                 input: input.into(),
                 source: SourceKind::Recording,
-                stands_for: document.stands_for()?,
+                stands_for,
                 id: document.id,
                 revision: document.revision,
                 commit: document.commit,
@@ -130,6 +139,7 @@ impl Recording {
             access: self.access.clone(),
             observed_at: self.observed_at.clone(),
             files,
+            container: self.container.clone(),
             base,
         })
     }

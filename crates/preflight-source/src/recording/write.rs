@@ -10,6 +10,7 @@ use flate2::write::GzEncoder;
 use preflight_model::fact::Fact;
 use preflight_model::snapshot::{Content, File, Snapshot, SourceKind};
 
+use super::container::ContainerRecord;
 use super::document::{Document, Encoding, FORMAT, FORMAT_VERSION, FileRecord, State};
 use super::{
     BASE, GZIP_ENDING, PLAIN_FILE_BYTES_MAX, PLAIN_HEADER_BYTES_MAX, RECORDING_JSON,
@@ -158,7 +159,7 @@ fn write_into(snapshot: &Snapshot, dir: &Path, level: usize) -> Result<(), Strin
         commit: origin.commit.clone(),
         observed_at: snapshot.observed_at.clone(),
         access: State::of_access(&snapshot.access),
-        container: None,
+        container: ContainerRecord::of(&snapshot.container)?,
         listing,
         base,
         files: files.collect::<Result<_, String>>()?,
