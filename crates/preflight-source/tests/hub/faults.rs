@@ -11,6 +11,9 @@ use crate::{
     ID, LONG_HEADER, hub_with, is_whole, look, model, options, sent, snapshot, unreachable,
 };
 
+/// Requests that a check sends together with that for the listing.
+const EARLY: u64 = 6;
+
 /// What asking again gets over.
 fn passing() -> Vec<Fault> {
     let statuses = [408, 429, 500, 502, 503, 504].map(Fault::Status);
@@ -40,10 +43,12 @@ fn what_passes_is_got_over_on_every_route() {
                         log.iter().any(|seen| seen.fault.is_some()),
                         "{fault:?} on {route:?}"
                     );
-                    assert_eq!(
-                        collected.cost.requests,
-                        log.len() as u64,
-                        "{fault:?} on {route:?}"
+                    // An early request that is given up was counted, and may not have got there.
+                    let came = log.len() as u64;
+                    let counted = collected.cost.requests;
+                    assert!(
+                        (came..=came + EARLY).contains(&counted),
+                        "{fault:?} on {route:?}: {counted} counted, {came} came"
                     );
                 });
             }
