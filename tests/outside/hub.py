@@ -3,16 +3,13 @@
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
 
 import checkpoints
 from program import result
+from servers import free_port, loopback_hub, take_log, wait_for
 
 OLAH = "olah==0.5.4"
 
@@ -24,23 +21,6 @@ def expect(name, wanted, do):
     except Exception as error:  # the class is what is compared
         got = type(error).__name__
     result(got == wanted, f"hub, {name}", f"{got!r}, not {wanted!r}")
-
-
-@contextmanager
-def loopback_hub(root, *options):
-    """The hub over the folders of `root`; gives its addresses."""
-    command = ["target/debug/loopback-hub", "--root", root, *options]
-    hub = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    try:
-        yield json.loads(hub.stdout.readline())
-    finally:
-        hub.stdin.close()
-        hub.wait()
-
-
-def take_log(hub):
-    with urllib.request.urlopen(hub["hub"] + "/__loopback__/log") as answer:
-        return json.load(answer)
 
 
 def make_root(root):
@@ -131,24 +111,6 @@ def client(hub, root):
     expect("every answer says what is left", True, lambda: "r=" in get_session().get(hub["hub"] + "/api/models/acme/tiny").headers["RateLimit"])
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def check(program, endpoint, home, *arguments):
-    env = {"PATH": os.environ["PATH"], "HOME": str(home), "HF_ENDPOINT": endpoint, "HF_HOME": str(home)}
-    return subprocess.run([program, "check", "--format", "json", *arguments], env=env, capture_output=True, text=True, timeout=180)
-
-
-def verdicts(run):
-    try:
-        return [run.returncode, json.loads(run.stdout)["models"][0]["verdicts"]]
-    except (ValueError, LookupError):
-        return [run.returncode, (run.stdout + run.stderr)[-300:]]
-
-
 def behind_mirror(program, hub, scratch):
     """The same verdicts straight from the hub and through olah, the one mirror server that the registries have."""
     python = scratch.parent / "olah" / "bin" / "python"  # absolute, as `scratch` is
@@ -166,7 +128,7 @@ def behind_mirror(program, hub, scratch):
     with open(scratch / "olah.log", "w") as log:
         mirror = subprocess.Popen([python, "-m", "olah.server", *words], cwd=scratch, stdout=log, stderr=log)
     try:
-        wait_for(port, mirror)
+        wait_for(port, mirror, "olah, see olah.log")
         # Of a large weight file olah fetches 64 MiB before it answers: these are small ones.
         for model in ["acme/tiny", "acme/shards"]:
             direct = verdicts(program, hub["hub"], scratch, model)
@@ -182,23 +144,6 @@ def verdicts(program, endpoint, scratch, model):
     command = [program, "check", "--format", "json", model]
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=180)
     return [done.returncode, json.loads(done.stdout)["models"][0]["verdicts"]]
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def wait_for(port, process):
-    for _ in range(600):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        if process.poll() is not None:
-            raise SystemExit("olah ended at once, see olah.log")
-        time.sleep(0.1)
-    raise SystemExit("olah does not answer, see olah.log")
 
 
 def main():

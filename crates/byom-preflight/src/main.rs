@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod failure;
+mod interrupt;
 mod lists;
 mod policy;
 mod progress;
@@ -20,6 +21,7 @@ use failure::{Failure, PASS, say};
 use read::Reading;
 
 fn main() -> ExitCode {
+    interrupt::install();
     match run(&Arguments::parse()) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => failure.report(),
@@ -56,6 +58,7 @@ fn record(arguments: &Record) -> Result<(), Failure> {
     if let Access::Unreachable(why) = &snapshot.access {
         return Err(Failure::undecided(why));
     }
+    let _writing = interrupt::finish_writing();
     recording::write(&snapshot, &arguments.output)?;
     say(&format!(
         "wrote the recording `{}`",

@@ -41,7 +41,7 @@ impl<'a> Reading<'a> {
                 reason: error.to_string(),
             })?;
         let collected = runtime.block_on(async {
-            let mut progress = Progress::new(model, &*source);
+            let progress = Progress::new(model, &*source);
             let limits = Limits::default();
             let mut work = std::pin::pin!(collect(&*source, &limits));
             loop {

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _, Write};
 use std::path::Path;
 
 use crate::failure::Failure;
+use crate::interrupt::finish_writing;
 
 /// Widest table that is still read with ease.
 const WIDTH_MAX: u16 = 120;
@@ -46,6 +47,7 @@ pub(crate) fn save(path: &Path, text: &str) -> Result<(), Failure> {
     if path.exists() && !path.is_file() {
         return std::fs::write(path, text).map_err(failed);
     }
+    let _writing = finish_writing();
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}.part", std::process::id()));
     std::fs::write(&beside, text)
