@@ -10,6 +10,9 @@ use crate::http::{Request, Response};
 use crate::repo::{Content, digest};
 use crate::rule::Route;
 
+/// What the Hub says of a token that it does not know.
+pub(crate) const UNKNOWN_TOKEN: &str = "Invalid credentials in Authorization header";
+
 /// One way to fail. A fault that means nothing for an answer (a wrong `Content-Range` where no range
 /// was asked) leaves it alone and is not counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +53,8 @@ pub enum Fault {
     RedirectAway,
     /// 200 and a page of a network that wants a login.
     HtmlPage,
+    /// The token is taken for one that the hub does not know.
+    UnknownToken,
     /// The answer comes this much later.
     Late(Duration),
 }
@@ -93,6 +98,7 @@ impl Fault {
             Self::ExpiredUrl => route == Route::Cdn,
             Self::OtherEtag | Self::OtherSize => has_file,
             Self::OtherCommit => response.field("X-Repo-Commit").is_some(),
+            Self::UnknownToken => request.field("authorization").is_some(),
             _ => true,
         }
     }
@@ -144,6 +150,9 @@ impl Fault {
             Self::ShorterRange => shorter(response),
             Self::RedirectLoop => redirect(&format!("{}?{}", request.path, request.query)),
             Self::RedirectAway => redirect(&format!("{away}{}", request.path)),
+            Self::UnknownToken => {
+                Response::text(401, UNKNOWN_TOKEN).with("X-Error-Message", UNKNOWN_TOKEN)
+            }
             Self::HtmlPage => Response::new(
                 200,
                 "text/html",

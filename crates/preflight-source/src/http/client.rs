@@ -2,19 +2,19 @@
 
 use std::error::Error as _;
 use std::ops::Range;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderMap, RANGE};
-use reqwest::redirect::Policy;
 use reqwest::{Response, StatusCode, Url};
 use tokio::time::Instant;
 
 use super::attempts::{Attempts, Deadline};
+use super::connections::Connections;
 use super::endpoint::Endpoint;
-use super::lanes::{Lanes, Permit};
+use super::lanes::Permit;
 use super::problem::{Problem, Refusal};
 use super::ratelimit;
 use super::redirect::{REDIRECTS_MAX, host, is_redirect, next};
@@ -22,10 +22,11 @@ use super::token::Token;
 use crate::Error;
 use crate::source::{Cost, Meter};
 
-const USER_AGENT: &str = concat!("byom-preflight/", env!("CARGO_PKG_VERSION"));
 /// Longest body of a redirect or an error that is read to its end, so that the connection can be used
 /// again; a longer one costs more than a new connection.
 const IGNORED_BYTES_MAX: u64 = 16 << 10;
+/// Longest wait for such a body.
+const IGNORED_TIME: Duration = Duration::from_secs(1);
 /// Buffer that is set aside at once for a body, whatever length it announces.
 const BUFFER_BYTES: u64 = 1 << 20;
 
@@ -39,6 +40,7 @@ pub(crate) struct Settings {
     pub(crate) stall: Duration,
     /// Time for all requests together.
     pub(crate) budget: Duration,
+    pub(crate) connections: Connections,
 }
 
 /// One client for all requests of a model.
@@ -48,9 +50,7 @@ pub(crate) struct Client {
     pub(crate) endpoint: Endpoint,
     token: Option<Token>,
     is_token_refused: AtomicBool,
-    lanes: Lanes,
-    /// No request starts before: a limit that one request met holds for all.
-    not_before: Mutex<Option<Instant>>,
+    connections: Connections,
     stall: Duration,
     budget: Duration,
     deadline: OnceLock<Deadline>,
@@ -117,30 +117,33 @@ fn is_of_a_hub(headers: &HeaderMap) -> bool {
         || challenge.starts_with("Bearer")
 }
 
+/// Whether the Hub says that it does not know the token, rather than what the token may not open.
+fn is_token_unknown(response: &Response) -> bool {
+    let headers = response.headers();
+    response.status() == StatusCode::UNAUTHORIZED
+        && is_of_a_hub(headers)
+        && text(headers, "x-error-code") != Some("GatedRepo")
+}
+
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 impl Client {
     pub(crate) fn new(settings: Settings) -> Result<Self, Error> {
-        // Fails where the process has a provider already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .redirect(Policy::none())
-            .retry(reqwest::retry::never())
-            .build()
-            .map_err(|error| Error::Unavailable {
+        let http = settings
+            .connections
+            .http()
+            .map_err(|cause| Error::Unavailable {
                 path: settings.endpoint.host(),
-                reason: format!("no connection can be set up: {}", cause(&error)),
+                reason: format!("no connection can be set up: {cause}"),
             })?;
         Ok(Self {
             http,
             endpoint: settings.endpoint,
             token: settings.token,
             is_token_refused: AtomicBool::new(false),
-            lanes: Lanes::default(),
-            not_before: Mutex::new(None),
+            connections: settings.connections,
             stall: settings.stall,
             budget: settings.budget,
             deadline: OnceLock::new(),
@@ -237,24 +240,27 @@ impl Client {
         })
     }
 
-    /// Sends one request; a second one without the token where the Hub does not know the token.
+    /// Sends one request. Where the Hub does not know the token: once more, since a server that errs
+    /// must not make a private model look missing, and then without it.
     async fn send(
         &self,
         url: &Url,
         range: Option<&Range<u64>>,
         is_at_hub: bool,
     ) -> Result<Reply, Problem> {
-        let has_token = is_at_hub && self.has_token();
-        let reply = self.send_as(url, range, has_token).await?;
-        let headers = reply.response.headers();
-        let is_gate = text(headers, "x-error-code") == Some("GatedRepo");
-        let is_unknown =
-            reply.response.status() == StatusCode::UNAUTHORIZED && is_of_a_hub(headers) && !is_gate;
-        if !has_token || !is_unknown {
-            return Ok(reply);
+        for _ in 0..2 {
+            if !(is_at_hub && self.has_token()) {
+                break;
+            }
+            let reply = self.send_as(url, range, true).await?;
+            if !is_token_unknown(&reply.response) {
+                return Ok(reply);
+            }
+            self.ignore_body(reply).await;
         }
-        self.is_token_refused.store(true, Ordering::Relaxed);
-        self.ignore_body(reply).await;
+        if is_at_hub && self.has_token() {
+            self.is_token_refused.store(true, Ordering::Relaxed);
+        }
         self.send_as(url, range, false).await
     }
 
@@ -264,8 +270,8 @@ impl Client {
         range: Option<&Range<u64>>,
         with_token: bool,
     ) -> Result<Reply, Problem> {
-        let permit = self.lanes.enter(url).await;
-        self.wait_for_limit().await?;
+        let permit = self.connections.enter(url).await;
+        self.wait_for_limit(url).await?;
         let mut request = self
             .http
             .get(url.clone())
@@ -318,10 +324,12 @@ impl Client {
         {
             return;
         }
-        let url = response.url().clone();
-        while let Ok(Some(chunk)) = self.in_time(&url, response.chunk()).await {
-            self.meter.receive(chunk.len() as u64);
-        }
+        let rest = async {
+            while let Ok(Some(chunk)) = response.chunk().await {
+                self.meter.receive(chunk.len() as u64);
+            }
+        };
+        let _ = tokio::time::timeout(IGNORED_TIME, rest).await;
     }
 
     fn redacted(&self, words: &str) -> String {
@@ -346,31 +354,22 @@ impl Client {
             wait: ratelimit::wait(headers, SystemTime::now()),
         };
         if let (StatusCode::TOO_MANY_REQUESTS, Some(wait)) = (refusal.status, refusal.wait) {
-            let until = Instant::now() + wait;
-            let mut not_before = self
-                .not_before
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            *not_before = (*not_before).max(Some(until));
+            self.connections.pause(response.url(), wait);
         }
         self.ignore_body(reply).await;
         Problem::Status(refusal)
     }
 
     /// Waits where another request was told to; what would take too long is left to the answer.
-    async fn wait_for_limit(&self) -> Result<(), Problem> {
-        let not_before = *self
-            .not_before
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let Some(until) = not_before else {
+    async fn wait_for_limit(&self, url: &Url) -> Result<(), Problem> {
+        let wait = self.connections.pause_left(url);
+        if wait.is_zero() {
             return Ok(());
-        };
-        let wait = until.saturating_duration_since(Instant::now());
-        if wait >= self.deadline().left() && !wait.is_zero() {
+        }
+        if wait >= self.deadline().left() {
             return Err(Problem::OutOfTime {
                 budget: self.budget,
-                wait: Some((self.endpoint.host(), wait)),
+                wait: Some((host(url), wait)),
             });
         }
         tokio::time::sleep(wait).await;
@@ -402,7 +401,7 @@ impl Client {
 }
 
 /// The innermost reason of an error, which names no address.
-fn cause(error: &reqwest::Error) -> String {
+pub(super) fn cause(error: &reqwest::Error) -> String {
     let mut cause = error.source();
     while let Some(inner) = cause.and_then(std::error::Error::source) {
         cause = Some(inner);

@@ -3,6 +3,7 @@
 
 mod attempts;
 mod client;
+mod connections;
 mod endpoint;
 mod lanes;
 mod problem;
@@ -12,6 +13,7 @@ mod redirect;
 mod token;
 
 pub(crate) use client::{Client, Head, Settings};
+pub(crate) use connections::Connections;
 pub(crate) use endpoint::Endpoint;
 pub(crate) use problem::{Problem, Refusal};
 pub(crate) use range::{bare, content_range, validator};

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::address::HUB;
 use super::environment::{self, Environment, is_true};
 use crate::Error;
-use crate::http::{Endpoint, Settings, Token};
+use crate::http::{Connections, Endpoint, Settings, Token};
 
 /// Time for one model where the user gives none: a check takes less than a second, and a full set of
 /// retries of one request a quarter of a minute.
@@ -28,6 +28,8 @@ pub struct HubOptions {
     pub(super) stall: Duration,
     pub(super) is_offline: bool,
     pub(super) cache: Option<PathBuf>,
+    /// Clones of these options share their connections.
+    connections: Connections,
 }
 
 impl HubOptions {
@@ -64,6 +66,7 @@ impl HubOptions {
             stall: STALL,
             is_offline: false,
             cache: None,
+            connections: Connections::default(),
         })
     }
 
@@ -74,6 +77,7 @@ impl HubOptions {
             token: self.token.clone()?,
             stall: self.stall,
             budget: self.timeout,
+            connections: self.connections.clone(),
         })
     }
 

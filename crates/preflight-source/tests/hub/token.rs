@@ -67,3 +67,16 @@ fn nor_is_it_hidden_where_it_is_to_blame() {
         )
     );
 }
+
+#[test]
+fn a_hub_that_errs_once_about_the_token_does_not_hide_a_private_model() {
+    for route in [Route::Info, Route::Resolve] {
+        let hub = hub_with(model(ID).private());
+        hub.token("hf_valid", "alice", &[ID]);
+        hub.inject(Rule::new(Fault::UnknownToken).on(route).times(1));
+        let (collected, notes) = look(ID, None, &options(&hub).token("hf_valid").unwrap());
+        assert!(is_whole(&collected.snapshot), "{route:?}");
+        assert!(notes.is_empty(), "{notes:?}");
+        assert!(hub.log().iter().any(|seen| seen.fault.is_some()));
+    }
+}

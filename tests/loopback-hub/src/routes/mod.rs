@@ -7,6 +7,7 @@ mod files;
 
 use serde_json::json;
 
+use crate::fault::UNKNOWN_TOKEN;
 use crate::http::{Asked, Request, Response, asked, decode};
 use crate::repo::{Commit, Content, Kind, Repo};
 use crate::rule::Route;
@@ -75,10 +76,9 @@ fn caller<'a>(state: &'a State, request: &Request) -> Result<Option<&'a Token>, 
     let token = field
         .strip_prefix("Bearer ")
         .and_then(|token| state.tokens.get(token));
-    token.map(Some).ok_or_else(|| {
-        let words = "Invalid credentials in Authorization header";
-        refusal(request, 401, words, None)
-    })
+    token
+        .map(Some)
+        .ok_or_else(|| refusal(request, 401, UNKNOWN_TOKEN, None))
 }
 
 /// One request and who makes it.
