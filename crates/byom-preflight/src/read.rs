@@ -1,22 +1,30 @@
 //! From MODEL to snapshot: how the Hub is asked, and a line on the terminal while it takes long.
 
+use std::cell::OnceCell;
 use std::time::{Duration, SystemTime};
 
 use preflight_model::snapshot::Snapshot;
 use preflight_source::{Cost, Error, HubOptions, Limits, ModelRef, collect, open};
+use tokio::runtime::{Builder, Runtime};
 
 use crate::args::HubChoice;
 use crate::failure::say;
 use crate::progress::{INTERVAL, Progress};
 
-/// How models are read.
+/// How models are read: all by the same connections.
 pub(crate) struct Reading<'a> {
     hub: &'a HubChoice,
+    hub_options: OnceCell<HubOptions>,
+    runtime: OnceCell<Runtime>,
 }
 
 impl<'a> Reading<'a> {
     pub(crate) fn new(hub: &'a HubChoice) -> Self {
-        Self { hub }
+        Self {
+            hub,
+            hub_options: OnceCell::new(),
+            runtime: OnceCell::new(),
+        }
     }
 
     /// The model at the revision that was asked for.
@@ -33,13 +41,10 @@ impl<'a> Reading<'a> {
             say(&format!("note: {note}"));
         }
         let source = open(model, || self.hub_options())?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| Error::Unavailable {
-                path: model.to_string(),
-                reason: error.to_string(),
-            })?;
+        let runtime = self.runtime().map_err(|error| Error::Unavailable {
+            path: model.to_string(),
+            reason: error.to_string(),
+        })?;
         let collected = runtime.block_on(async {
             let progress = Progress::new(model, &*source);
             let limits = Limits::default();
@@ -63,8 +68,24 @@ impl<'a> Reading<'a> {
         Ok((snapshot, collected.cost))
     }
 
-    /// The environment, and what the command line says instead.
+    fn runtime(&self) -> std::io::Result<&Runtime> {
+        if let Some(runtime) = self.runtime.get() {
+            return Ok(runtime);
+        }
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        Ok(self.runtime.get_or_init(|| runtime))
+    }
+
     fn hub_options(&self) -> Result<HubOptions, Error> {
+        if let Some(options) = self.hub_options.get() {
+            return Ok(options.clone());
+        }
+        let options = self.new_hub_options()?;
+        Ok(self.hub_options.get_or_init(|| options).clone())
+    }
+
+    /// The environment, and what the command line says instead.
+    fn new_hub_options(&self) -> Result<HubOptions, Error> {
         let mut options = match &self.hub.endpoint {
             // A wrong variable does not matter where the argument takes its place.
             Some(endpoint) => HubOptions::from_environment_at(endpoint)?,
