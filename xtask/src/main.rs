@@ -1,5 +1,6 @@
 //! Chores of this repository; `cargo xtask help` lists them.
 
+mod conformance;
 mod fixtures;
 mod generate;
 mod layout;
@@ -19,6 +20,8 @@ Chores of this repository.
 Usage: cargo xtask COMMAND
 
 Commands:
+  conformance                    hold the product against ../shared: what the real loader did with
+                                 odd repositories, known models and a corpus of real folders
   fixtures [--check] [NAME...]   write the recordings in fixtures/ from fixtures/specs/;
                                  with --check, only tell where they differ
   generate [--check]             write docs/rules/ from the rules;
@@ -78,6 +81,21 @@ fn repository() -> &'static Path {
 fn run(args: &[&str]) -> Result<String, Failure> {
     match args {
         ["help" | "--help" | "-h"] => Ok(USAGE.into()),
+        ["conformance"] => {
+            let found = conformance::run()?;
+            if found.good {
+                Ok(found.text)
+            } else {
+                Err(Failure::Chore(format!(
+                    "not everything agrees\n{}",
+                    found.text
+                )))
+            }
+        }
+        ["conformance", rest @ ..] => Err(Failure::Usage(format!(
+            "`conformance` takes no `{}`",
+            rest.join(" ")
+        ))),
         ["fixtures", rest @ ..] => {
             let (options, names): (Vec<&str>, Vec<&str>) =
                 rest.iter().partition(|arg| arg.starts_with('-'));

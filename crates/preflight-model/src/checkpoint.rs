@@ -1,5 +1,7 @@
 //! A [`Checkpoint`]: everything a snapshot says that does not depend on a transformers release.
 
+use std::borrow::Cow;
+
 use crate::adapter::Adapter;
 use crate::architecture::{self, Comparison, Undescribed};
 use crate::cache::KvCache;
@@ -10,6 +12,7 @@ use crate::fact::{Defect, Fact};
 use crate::json::{Document, Place};
 use crate::parameters::{self, Parameters};
 use crate::quantization::{self, Quantization};
+use crate::sentence_transformers::{self, SentenceTransformers};
 use crate::snapshot::{Content, File, Snapshot};
 use crate::weights::{self, Shard, Weights};
 
@@ -26,6 +29,8 @@ pub struct Checkpoint<'a> {
     pub tokenizer_config: Fact<Document>,
     /// `generation_config.json`.
     pub generation_config: Fact<Document>,
+    /// What the files of sentence-transformers say.
+    pub sentence_transformers: Fact<SentenceTransformers>,
     /// The weights the loader opens; unavailable where the listing is.
     pub weights: Fact<Weights>,
     /// How they are quantised.
@@ -96,7 +101,9 @@ impl<'a> Checkpoint<'a> {
             parameters::count(weights, config.known(), quantization.as_ref())
         });
         let comparison = match (config.known(), weights.known()) {
-            (Some(config), Some(weights)) => compare(config, weights, quantization.as_ref()),
+            (Some(config), Some(weights)) => class_of(config).map_or(Fact::Absent, |class| {
+                compare(&class, config, weights, quantization.as_ref())
+            }),
             _ => Fact::Absent,
         };
         let adapter = object(snapshot, "adapter_config.json")
@@ -107,6 +114,7 @@ impl<'a> Checkpoint<'a> {
             files,
             tokenizer_config: object(snapshot, "tokenizer_config.json"),
             generation_config: object(snapshot, "generation_config.json"),
+            sentence_transformers: sentence_transformers::read(snapshot),
             config_defects: config.known().map(config_defects::find).unwrap_or_default(),
             comparison,
             context_length: config
@@ -134,6 +142,17 @@ impl<'a> Checkpoint<'a> {
             Kind::Adapter
         } else {
             Kind::Model
+        }
+    }
+
+    /// How the weights differ from the tensors of another class than [`Self::comparison`]'s, which may
+    /// load them too.
+    pub fn compare_with(&self, class: &str) -> Fact<Comparison> {
+        match (self.config.known(), self.weights.known()) {
+            (Some(config), Some(weights)) => {
+                compare(class, config, weights, self.quantization.as_ref())
+            }
+            _ => Fact::Absent,
         }
     }
 
@@ -190,9 +209,24 @@ impl<'a> Checkpoint<'a> {
     }
 }
 
-/// Holds the weights against the class that would load them: the causal-LM class, or the class that
-/// `architectures` names where that is another one.
+/// The class that would load the weights: the causal-LM class, or the class that `architectures` names
+/// where that is another one.
+fn class_of(config: &Config) -> Option<Cow<'_, str>> {
+    let named = config.architectures().first().copied();
+    let causal = config
+        .whole()
+        .class()
+        .and_then(|class| class.causal_lm.clone());
+    match (named, causal) {
+        (Some(named), Some(causal)) if named.eq_ignore_ascii_case(&causal) => Some(causal.into()),
+        (Some(named), _) if architecture::is_described(named) => Some(named.into()),
+        (_, causal) => causal.map(Cow::Owned),
+    }
+}
+
+/// Holds the weights against the tensors of a class.
 fn compare(
+    class: &str,
     config: &Config,
     weights: &Weights,
     quantization: Option<&Quantization>,
@@ -207,17 +241,6 @@ fn compare(
     if !weights.is_complete() {
         return Fact::Absent;
     }
-    let named = config.architectures().first().copied();
-    let causal = config
-        .whole()
-        .class()
-        .and_then(|class| class.causal_lm.as_deref());
-    let class = match (named, causal) {
-        (Some(named), Some(causal)) if named.eq_ignore_ascii_case(causal) => causal,
-        (Some(named), _) if architecture::is_described(named) => named,
-        (_, Some(causal)) => causal,
-        _ => return Fact::Absent,
-    };
     let expected = match architecture::expected(class, config) {
         Ok(expected) => expected,
         Err(Undescribed::Class) => return Fact::Absent,

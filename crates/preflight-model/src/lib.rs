@@ -21,6 +21,7 @@ pub mod quantization;
 pub mod release;
 pub mod release5;
 pub mod remote_code;
+pub mod sentence_transformers;
 pub mod snapshot;
 pub mod task;
 pub mod tokenizer;

@@ -15,7 +15,8 @@ use crate::release::{self, Release};
 /// One step of loading that needs the repository's own code.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Need {
-    /// `AutoConfig`, `AutoModelForCausalLM`, `AutoTokenizer` or `generate`.
+    /// `AutoConfig`, `AutoModel`, `AutoModelForCausalLM`, `AutoTokenizer`, `generate`, or
+    /// [`SENTENCE_TRANSFORMERS`].
     pub step: &'static str,
     /// The code it would run: `modeling_x.XForCausalLM`, with `org/name--` before it where it lies in
     /// another repository.
@@ -51,6 +52,12 @@ impl RemoteCode {
 /// The file that runs whenever a model of the Hub is loaded for generation.
 const CUSTOM_GENERATE: &str = "custom_generate/generate.py";
 
+/// Step of a load as an embedding model with sentence-transformers, which imports the classes that
+/// `modules.json` names.
+/// Source: `_load_module_class_from_ref` in
+/// <https://github.com/huggingface/sentence-transformers/blob/v5.1.0/sentence_transformers/SentenceTransformer.py>
+pub const SENTENCE_TRANSFORMERS: &str = "SentenceTransformer";
+
 /// Decides every step for a release; `model_class` is the auto class that loads the weights.
 pub fn remote_code(checkpoint: &Checkpoint<'_>, release: Release, embedding: bool) -> RemoteCode {
     let mut found = RemoteCode::default();
@@ -60,6 +67,15 @@ pub fn remote_code(checkpoint: &Checkpoint<'_>, release: Release, embedding: boo
         Fact::Absent | Fact::Malformed(_) => {}
     }
     tokenizer(checkpoint, release, &mut found);
+    if let Some(files) = checkpoint.sentence_transformers.known() {
+        let modules = files.custom_modules.iter();
+        found.needs.extend(modules.map(|(class, place)| Need {
+            step: SENTENCE_TRANSFORMERS,
+            code: class.clone(),
+            path: "modules.json",
+            place: Some(place.clone()),
+        }));
+    }
     if checkpoint.has_file(CUSTOM_GENERATE) == Some(true) {
         found.needs.push(Need {
             step: "generate",

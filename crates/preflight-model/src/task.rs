@@ -3,7 +3,10 @@
 
 use crate::checkpoint::Checkpoint;
 use crate::config::Config;
+use crate::fact::Fact;
+use crate::json::Document;
 use crate::release::{self, Release};
+use crate::sentence_transformers::Kind;
 
 /// What a model is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,35 +70,33 @@ impl Task {
     }
 }
 
-/// Files that sentence-transformers writes beside a model that it uses for embeddings.
-/// Source: <https://www.sbert.net/docs/package_reference/sentence_transformer/models.html>
-const EMBEDDING_FILES: [&str; 3] = [
-    "1_Pooling/config.json",
-    "config_sentence_transformers.json",
-    "modules.json",
-];
-
 /// What the repository as a whole is for.
 pub fn task(checkpoint: &Checkpoint<'_>) -> Task {
     let Some(config) = checkpoint.config.known() else {
         return Task::Unknown("config.json is not known".into());
     };
-    if checkpoint.first_file(&EMBEDDING_FILES).is_some() {
-        return Task::Embedding;
+    match &checkpoint.sentence_transformers {
+        Fact::Known(found) => return of_sentence_transformers(found.kind),
+        Fact::Unavailable(why) => return Task::Unknown(why.clone()),
+        Fact::Absent | Fact::Malformed(_) => {}
     }
     let Some(model_type) = config.model_type() else {
         return Task::Unknown("config.json names no `model_type`".into());
     };
     if let Some(name) = config.architectures().first() {
         let head = head(name);
-        if head == Head::Bare && release::model_type_since(model_type).is_none() {
-            return of_foreign_bare(config, name);
-        }
-        let task = of_head(head, name, model_type);
+        let is_foreign = release::model_type_since(model_type).is_none();
+        let task = if is_foreign && head == Head::Bare {
+            of_foreign_bare(config, name)
+        } else {
+            of_head(head, name, model_type)
+        };
         let is_native = release::causal_lm_class(Release::newest(), model_type).is_some();
         return match task {
             // Of a type that transformers does not have, the name of the class says little.
-            Task::CausalLm if !is_native && sees_or_hears(config) => Task::ImageTextToText,
+            Task::CausalLm if !is_native && sees_or_hears(checkpoint, config) => {
+                Task::ImageTextToText
+            }
             task => task,
         };
     }
@@ -116,9 +117,23 @@ pub fn task(checkpoint: &Checkpoint<'_>) -> Task {
     }
 }
 
+fn of_sentence_transformers(kind: Kind) -> Task {
+    let undocumented = |what: &str| {
+        Task::Unknown(format!(
+            "the files of sentence-transformers say that this is {what}; no source says whether the platform takes it for an embedding model"
+        ))
+    };
+    match kind {
+        Kind::Dense => Task::Embedding,
+        Kind::CrossEncoder => Task::Classification,
+        Kind::Sparse => undocumented("a sparse encoder, with a weight for each word"),
+        Kind::MultiVector => undocumented("a multi-vector model, with a vector for each token"),
+    }
+}
+
 /// Keys under which config.json describes the part of a model that sees or hears: the library's own
 /// first, then those of remote code in circulation (Qwen-VL, Phi-3-vision, the original `LLaVA`).
-fn sees_or_hears(config: &Config) -> bool {
+fn sees_or_hears(checkpoint: &Checkpoint<'_>, config: &Config) -> bool {
     const KEYS: [&str; 9] = [
         "vision_config",
         "audio_config",
@@ -130,7 +145,23 @@ fn sees_or_hears(config: &Config) -> bool {
         "vision_tower",
         "vision_backbone",
     ];
+    // Processors prepare what is no text. Their files stand beside multimodal models only.
+    const FILES: [&str; 3] = [
+        "preprocessor_config.json",
+        "processor_config.json",
+        "video_preprocessor_config.json",
+    ];
+    let roots = [
+        Some(config.root()),
+        checkpoint.tokenizer_config.known().map(Document::root),
+    ];
+    let offers_processor = roots.into_iter().flatten().any(|root| {
+        let map = root.get_set("auto_map");
+        map.is_some_and(|map| map.get_set("AutoProcessor").is_some())
+    });
     KEYS.iter().any(|key| config.root().get_set(key).is_some())
+        || offers_processor
+        || checkpoint.first_file(&FILES).is_some()
 }
 
 /// What a model type without a causal-LM class is first of all, and the class for it: most types have
@@ -160,6 +191,9 @@ fn of_foreign_bare(config: &Config, name: &str) -> Task {
 fn of_head(head: Head, name: &str, model_type: &str) -> Task {
     match head {
         Head::CausalLm => Task::CausalLm,
+        Head::Task(Task::ImageTextToText) if is_text_alone(Release::newest(), model_type) => {
+            Task::CausalLm
+        }
         Head::Task(Task::ImageTextToText)
             if release::causal_lm_class(Release::newest(), model_type).is_some() =>
         {
@@ -232,9 +266,10 @@ fn by_ending(name: &str) -> Head {
         "Classification",
         "ForQuestionAnswering",
         "ForMultipleChoice",
-        "RewardModel",
-        "ForRewardModeling",
-    ]) {
+        "ForScore",
+        "WithValueHead",
+    ]) || name.contains("Reward")
+    {
         Head::Task(Task::Classification)
     } else if ends(&["ForSeq2SeqLM"]) {
         Head::Task(Task::Seq2Seq)
@@ -259,6 +294,15 @@ fn of_mapping(task: &str) -> Option<Task> {
         "base" | "pretraining" | "text_encoding" | "with_lm_head" => return None,
         other => Task::Other(other.replace('_', "-")),
     })
+}
+
+/// Whether a model type is the text part of a multimodal model, saved as a model of its own
+/// (`qwen3_5_moe_text`): it has a causal-LM class and none that sees.
+fn is_text_alone(release: Release, model_type: &str) -> bool {
+    model_type.ends_with("_text")
+        && release::causal_lm_class(release, model_type).is_some()
+        && !release::tasks(release, model_type)
+            .any(|(task, _)| of_mapping(task) == Some(Task::ImageTextToText))
 }
 
 /// Another generative or encoding use of a causal model type, with the class for it.
@@ -380,6 +424,12 @@ fn by_architectures(
                 "`architectures` names `{name}`; the loader builds `{class}`"
             )],
         },
+        Head::Task(Task::ImageTextToText) if is_text_alone(judge, model_type) => CausalLm::Yes {
+            class,
+            notes: vec![format!(
+                "`architectures` names the multimodal `{name}`, but model type `{model_type}` is its text part; the loader builds `{class}`"
+            )],
+        },
         Head::Task(Task::ImageTextToText) => CausalLm::Unclear(format!(
             "`architectures` names the multimodal `{name}`; the loader would build `{class}` from its text part alone"
         )),
@@ -405,10 +455,17 @@ fn by_architectures(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fact::Fact;
     use crate::snapshot::{Access, Content, File, Origin, Snapshot, SourceKind};
 
-    fn task_of(config: &str) -> String {
+    fn task_of(files: &[(&str, &str)]) -> String {
+        let files = files.iter().map(|(path, text)| File {
+            path: (*path).into(),
+            size: None,
+            sha256: None,
+            content: Content::Whole(text.as_bytes().to_vec()),
+        });
+        let mut files: Vec<File> = files.collect();
+        files.sort_by(|one, other| one.path.cmp(&other.path));
         let snapshot = Snapshot {
             origin: Origin {
                 input: String::new(),
@@ -420,16 +477,61 @@ mod tests {
             },
             access: Access::Open,
             observed_at: None,
-            files: Fact::Known(vec![File {
-                path: "config.json".into(),
-                size: None,
-                sha256: None,
-                content: Content::Whole(config.as_bytes().to_vec()),
-            }]),
+            files: Fact::Known(files),
             container: Fact::Absent,
             base: Fact::Absent,
         };
         task(&Checkpoint::read(&snapshot)).as_str().to_owned()
+    }
+
+    #[test]
+    fn files_beside_the_config_say_more() {
+        const KIND: &str = "config_sentence_transformers.json";
+        let causal = r#"{"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"]}"#;
+        let pair = r#"{"model_type": "bert", "architectures": ["BertForSequenceClassification"]}"#;
+        let remote = r#"{"model_type": "molmo", "architectures": ["MolmoForCausalLM"]}"#;
+        for (config, beside, is) in [
+            (
+                causal,
+                (
+                    "modules.json",
+                    r#"[{"type": "sentence_transformers.models.Transformer"}]"#,
+                ),
+                "embedding",
+            ),
+            (causal, ("modules.json", "{}"), "causal-lm"),
+            (
+                causal,
+                (KIND, r#"{"model_type": "CrossEncoder"}"#),
+                "classification",
+            ),
+            (
+                causal,
+                (KIND, r#"{"model_type": "SparseEncoder"}"#),
+                "unknown",
+            ),
+            (pair, ("README.md", ""), "classification"),
+            (remote, ("README.md", ""), "causal-lm"),
+            (
+                remote,
+                ("preprocessor_config.json", "{}"),
+                "image-text-to-text",
+            ),
+            (
+                remote,
+                (
+                    "tokenizer_config.json",
+                    r#"{"auto_map": {"AutoProcessor": "a.B"}}"#,
+                ),
+                "image-text-to-text",
+            ),
+        ] {
+            assert_eq!(
+                task_of(&[("config.json", config), beside]),
+                is,
+                "{config} {beside:?}"
+            );
+        }
     }
 
     #[test]
@@ -458,6 +560,19 @@ mod tests {
                 r#"{"model_type": "gemma3", "architectures": ["Gemma3ForConditionalGeneration"], "vision_config": {}}"#,
                 "causal-lm",
             ),
+            // A name that says nothing: MiniCPM-V offers itself as a causal LM too.
+            (
+                r#"{"model_type": "minicpmv", "architectures": ["MiniCPMV"], "auto_map": {"AutoModelForCausalLM": "a.B"}}"#,
+                "unknown",
+            ),
+            (
+                r#"{"model_type": "internvl_chat", "architectures": ["InternVLChatModel"], "auto_map": {"AutoModelForCausalLM": "a.B"}, "vision_config": {}}"#,
+                "image-text-to-text",
+            ),
+            (
+                r#"{"model_type": "acme", "architectures": ["LlamaForProcessRewardModelV2"]}"#,
+                "classification",
+            ),
             // Remote code: the name says text, the config says more.
             (
                 r#"{"model_type": "kimi_k2", "architectures": ["DeepseekV3ForCausalLM"]}"#,
@@ -468,7 +583,7 @@ mod tests {
                 "image-text-to-text",
             ),
         ] {
-            assert_eq!(task_of(config), is, "{config}");
+            assert_eq!(task_of(&[("config.json", config)]), is, "{config}");
         }
     }
 }

@@ -24,10 +24,17 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
         return Err(Gap::Malformed("config.json names no model type".into()));
     };
     match judged {
-        CausalLm::Yes { notes, .. } => Ok(notes.iter().fold(Findings::none(), |findings, note| {
+        CausalLm::Yes { notes, .. } => {
             let key = config.root().get("architectures");
-            findings.with_note(Finding::in_config(key.as_ref(), note.as_str()))
-        })),
+            let is_embedder = facts.checkpoint.sentence_transformers.known().is_some();
+            let also = is_embedder.then_some(
+                "sentence-transformers uses this causal LM for embeddings; fine-tuning trains it to generate text",
+            );
+            let notes = notes.iter().map(String::as_str).chain(also);
+            Ok(notes.fold(Findings::none(), |findings, note| {
+                findings.with_note(Finding::in_config(key.as_ref(), note))
+            }))
+        }
         CausalLm::No { key, because } => Ok(Findings::problem(Finding::in_config(
             config.root().get(key).as_ref(),
             because.as_str(),
@@ -94,6 +101,10 @@ mod tests {
                 "a classifier or reward model",
             ),
             (
+                r#"{"architectures": ["LlamaForRewardModelWithGating"]}"#,
+                "a classifier or reward model",
+            ),
+            (
                 r#"{"architectures": "LlamaForTokenClassification"}"#,
                 "a classifier or reward model",
             ),
@@ -122,6 +133,32 @@ mod tests {
             gemma.starts_with("fine-tune: pass\n  note: ") && gemma.contains("vision tower"),
             "{gemma}"
         );
+    }
+
+    #[test]
+    fn the_text_part_saved_alone_is_a_causal_lm() {
+        let got = of(
+            r#"{"model_type": "qwen3_5_moe_text", "architectures": ["Qwen3_5MoeForConditionalGeneration"]}"#,
+        );
+        assert!(
+            got.starts_with("fine-tune: pass\n  note: ") && got.contains("its text part"),
+            "{got}"
+        );
+        let llava = of(r#"{"architectures": ["LlavaForConditionalGeneration"]}"#);
+        assert!(llava.starts_with("fine-tune: unknown\n"), "{llava}");
+    }
+
+    #[test]
+    fn an_embedding_model_of_a_causal_class_passes_with_a_note() {
+        let causal = run("//- 1_Pooling/config.json listed 9");
+        assert!(
+            causal.starts_with("fine-tune: pass\n  note: ") && causal.contains("for embeddings"),
+            "{causal}"
+        );
+        let bare = run(
+            "//- 1_Pooling/config.json listed 9\n//- config.json +\n{\"architectures\": [\"LlamaModel\"]}",
+        );
+        assert!(bare.starts_with("fine-tune: fail\n"), "{bare}");
     }
 
     #[test]

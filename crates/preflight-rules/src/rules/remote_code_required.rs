@@ -1,10 +1,11 @@
 use preflight_model::fact::Gap;
 use preflight_model::facts::Facts;
 use preflight_model::release;
+use preflight_model::remote_code::{Need, SENTENCE_TRANSFORMERS};
 
 use super::config_of;
 use crate::case::Case;
-use crate::report::Finding;
+use crate::report::{Finding, Target};
 use crate::rule::{Category, Findings, Outcome, Rule};
 
 pub(super) static RULE: Rule = Rule {
@@ -17,11 +18,19 @@ pub(super) static RULE: Rule = Rule {
     check,
 };
 
-fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
+fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     let checkpoint = facts.of_a_model()?;
-    let needs = facts.remote_code.needs.iter().map(|need| {
+    // Fine-tuning takes an embedding model as a causal LM, without the modules around it.
+    let of_target =
+        |need: &&Need| case.target == Target::Upload || need.step != SENTENCE_TRANSFORMERS;
+    let needs = facts.remote_code.needs.iter().filter(of_target);
+    let needs = needs.map(|need| {
         let message = match need.step {
             "generate" => "this code would run whenever the model is loaded".to_owned(),
+            SENTENCE_TRANSFORMERS => format!(
+                "sentence-transformers would import `{}` from the repository",
+                need.code
+            ),
             step => format!(
                 "{step} of transformers {} has no class of its own for this model and would run `{}`",
                 facts.release, need.code
@@ -135,6 +144,30 @@ mod tests {
             "//- tokenizer_config.json\n{{{map}, \"tokenizer_class\": \"LlamaTokenizer\"}}"
         ));
         assert_eq!(native, "upload: pass\nfine-tune: pass\n");
+    }
+
+    #[test]
+    fn modules_of_sentence_transformers_matter_to_an_upload_alone() {
+        let got = run(
+            "//- custom_st.py listed 9\n//- modules.json\n[{\"type\": \"custom_st.Transformer\"}]",
+        );
+        assert!(
+            got.starts_with("upload: warn\n  modules.json:1:3: sentence-transformers would import `custom_st.Transformer`")
+                && got.contains("fine-tune: pass\n"),
+            "{got}"
+        );
+    }
+
+    #[test]
+    fn an_embedding_model_is_loaded_by_automodel() {
+        let map = r#""auto_map": {"AutoConfig": "acme/impl--c.C", "AutoModel": "acme/impl--m.M"}"#;
+        let got = run(&format!(
+            "//- 1_Pooling/config.json listed 9\n//- config.json +\n{{\"model_type\": \"new\", \"architectures\": [\"NewModel\"], {map}}}"
+        ));
+        assert!(
+            got.starts_with("upload: warn\n") && got.contains("AutoModel of transformers 4.55"),
+            "{got}"
+        );
     }
 
     #[test]

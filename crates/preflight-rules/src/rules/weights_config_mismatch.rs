@@ -1,9 +1,11 @@
 use std::collections::BTreeSet;
 
-use preflight_model::architecture::Comparison;
-use preflight_model::fact::Gap;
+use preflight_model::architecture::{Comparison, is_described};
+use preflight_model::fact::{Fact, Gap};
 use preflight_model::facts::Facts;
 use preflight_model::parameters::layer_of;
+use preflight_model::release;
+use preflight_model::task::{CausalLm, Task};
 use preflight_model::weights::{Format, Weights};
 
 use super::config_of;
@@ -22,7 +24,6 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
-    use preflight_model::task::{CausalLm, Task};
     let checkpoint = facts.of_a_model()?;
     config_of(checkpoint)?;
     let is_causal = matches!(facts.causal_lm, Some(CausalLm::Yes { .. }));
@@ -36,7 +37,8 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
             "the model is neither for text generation nor for embeddings".into(),
         ));
     }
-    let comparison = match checkpoint.comparison.get() {
+    let as_body = comparison_for_embeddings(facts, case);
+    let comparison = match as_body.as_ref().unwrap_or(&checkpoint.comparison).get() {
         Ok(comparison) => comparison,
         Err(Gap::DoesNotApply(_)) => return Err(why_not_compared(checkpoint.weights.get()?)),
         Err(gap) => return Err(gap),
@@ -48,7 +50,14 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
             wrong.name, wrong.found, wrong.expected
         )));
     }
-    for name in &comparison.missing {
+    // Vectors are pooled from the tokens' states: the layer for BERT's next-sentence task is not used.
+    let is_pooler = |name: &&String| as_body.is_some() && name.starts_with("pooler.");
+    if let Some(name) = comparison.missing.iter().find(is_pooler) {
+        findings = findings.with_note(Finding::new(format!(
+            "`{name}` is missing, which embeddings do without"
+        )));
+    }
+    for name in comparison.missing.iter().filter(|name| !is_pooler(name)) {
         findings.push(Finding::new(format!(
             "tensor `{name}` is missing: it would be filled with random numbers"
         )));
@@ -88,6 +97,17 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
         )),
         None => findings,
     })
+}
+
+/// An embedding model is loaded without a head, even where `architectures` names a class that has one:
+/// Qwen3-Embedding says `Qwen3ForCausalLM` and stores no head.
+fn comparison_for_embeddings(facts: &Facts<'_>, case: &Case<'_>) -> Option<Fact<Comparison>> {
+    if case.target != Target::Upload || facts.task != Task::Embedding {
+        return None;
+    }
+    let model_type = facts.checkpoint.config.known()?.model_type()?;
+    let (_, body) = release::tasks(facts.release, model_type).find(|(task, _)| *task == "base")?;
+    is_described(body).then(|| facts.checkpoint.compare_with(body))
 }
 
 /// Most parts of a prefix that is looked for; the longest in circulation, `base_model.model.`, has two.
@@ -139,6 +159,31 @@ model.embed_tokens.weight BF16 [64, 16]
     const QUERY: &str = "model.layers.0.self_attn.q_proj.weight BF16 [16, 16]\n";
     const HEAD: &str = "lm_head.weight BF16 [64, 16]\n";
     const PASS: &str = "upload, fine-tune: pass\n";
+
+    #[test]
+    fn an_embedding_model_needs_no_head() {
+        let mark = "//- 1_Pooling/config.json listed 9\n";
+        let weights = format!("//- model.safetensors\n{LAYER}{QUERY}");
+        let got = run(&format!("{mark}{weights}"));
+        assert!(
+            got.contains("upload: pass\n")
+                && got.contains("fine-tune: fail\n  tensor `lm_head.weight` is missing"),
+            "{got}"
+        );
+        let without_query = run(&format!("{mark}//- model.safetensors\n{LAYER}{HEAD}"));
+        assert!(
+            without_query.contains("upload: fail\n") && without_query.contains("fine-tune: fail\n"),
+            "{without_query}"
+        );
+        let bert = run(&format!(
+            "{mark}{}",
+            "//- config.json\n{\"model_type\": \"bert\", \"architectures\": [\"BertModel\"], \"num_hidden_layers\": 0, \"hidden_size\": 16, \"vocab_size\": 64, \"max_position_embeddings\": 8}\n//- model.safetensors\nembeddings.LayerNorm.bias F32 [16]\nembeddings.LayerNorm.weight F32 [16]\nembeddings.position_embeddings.weight F32 [8, 16]\nembeddings.token_type_embeddings.weight F32 [2, 16]\nembeddings.word_embeddings.weight F32 [64, 16]\n"
+        ));
+        assert!(
+            bert.contains("upload: pass\n  note: `pooler.dense.bias` is missing"),
+            "{bert}"
+        );
+    }
 
     #[test]
     fn a_config_with_fewer_layers_than_the_checkpoint() {
