@@ -20,6 +20,7 @@ pub mod recording;
 mod regular;
 mod source;
 
+pub use archive::{Archive, ArchiveOptions};
 pub use collect::{Collected, Limits, collect};
 pub use error::Error;
 pub use folder::Folder;

@@ -57,6 +57,39 @@ pub(crate) struct Client {
     meter: Meter,
 }
 
+/// How much of a file a request asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Whole,
+    /// Both ends are within the header field.
+    Range(Range<u64>),
+    /// So many bytes at the end.
+    Last(u64),
+    /// Everything from there on.
+    From(u64),
+}
+
+impl From<Option<&Range<u64>>> for Asked {
+    fn from(range: Option<&Range<u64>>) -> Self {
+        range.map_or(Self::Whole, |range| Self::Range(range.clone()))
+    }
+}
+
+impl Asked {
+    /// The value of the header `Range`.
+    fn field(&self) -> Option<String> {
+        match self {
+            Self::Whole => None,
+            Self::Range(range) => {
+                let last = range.end.saturating_sub(1);
+                Some(format!("bytes={}-{last}", range.start))
+            }
+            Self::Last(count) => Some(format!("bytes=-{count}")),
+            Self::From(start) => Some(format!("bytes={start}-")),
+        }
+    }
+}
+
 /// An answer whose body is not read yet.
 pub(crate) struct Head {
     reply: Reply,
@@ -200,18 +233,15 @@ impl Client {
     }
 
     /// One attempt: follows redirects to a successful answer.
-    pub(crate) async fn open(
-        &self,
-        url: &Url,
-        range: Option<&Range<u64>>,
-    ) -> Result<Head, Problem> {
+    pub(crate) async fn open(&self, url: &Url, asked: impl Into<Asked>) -> Result<Head, Problem> {
+        let asked = asked.into();
         let mut url = url.clone();
         let mut hops = Vec::new();
         // Once a request has left the Hub, the credential does not come back to it.
         let mut is_at_hub = true;
         while hops.len() <= REDIRECTS_MAX {
             is_at_hub = is_at_hub && self.endpoint.is_origin_of(&url);
-            let reply = self.send(&url, range, is_at_hub).await?;
+            let reply = self.send(&url, &asked, is_at_hub).await?;
             let headers = reply.response.headers();
             hops.push(headers.clone());
             let status = reply.response.status();
@@ -245,14 +275,14 @@ impl Client {
     async fn send(
         &self,
         url: &Url,
-        range: Option<&Range<u64>>,
+        asked: &Asked,
         is_at_hub: bool,
     ) -> Result<Reply, Problem> {
         for _ in 0..2 {
             if !(is_at_hub && self.has_token()) {
                 break;
             }
-            let reply = self.send_as(url, range, true).await?;
+            let reply = self.send_as(url, asked, true).await?;
             if !is_token_unknown(&reply.response) {
                 return Ok(reply);
             }
@@ -261,13 +291,13 @@ impl Client {
         if is_at_hub && self.has_token() {
             self.is_token_refused.store(true, Ordering::Relaxed);
         }
-        self.send_as(url, range, false).await
+        self.send_as(url, asked, false).await
     }
 
     async fn send_as(
         &self,
         url: &Url,
-        range: Option<&Range<u64>>,
+        asked: &Asked,
         with_token: bool,
     ) -> Result<Reply, Problem> {
         let permit = self.connections.enter(url).await;
@@ -276,10 +306,8 @@ impl Client {
             .http
             .get(url.clone())
             .header(ACCEPT_ENCODING, "identity");
-        if let Some(range) = range {
-            // Both ends of a range header are within it.
-            let last = range.end.saturating_sub(1);
-            request = request.header(RANGE, format!("bytes={}-{last}", range.start));
+        if let Some(field) = asked.field() {
+            request = request.header(RANGE, field);
         }
         let token = self.token.as_ref().filter(|_| with_token);
         if let Some(value) = token.and_then(Token::authorization) {
@@ -304,15 +332,22 @@ impl Client {
         }
         let capacity = announced.unwrap_or(0).min(BUFFER_BYTES);
         let mut body = BytesMut::with_capacity(usize::try_from(capacity).unwrap_or(0));
-        let url = head.url().clone();
-        while let Some(chunk) = self.in_time(&url, head.reply.response.chunk()).await? {
-            self.meter.receive(chunk.len() as u64);
+        while let Some(chunk) = self.chunk(head).await? {
             if body.len() as u64 + chunk.len() as u64 > bytes_max {
                 return Err(too_long(head));
             }
             body.extend_from_slice(&chunk);
         }
         Ok(body.freeze())
+    }
+
+    /// The next piece of the body; none at its end.
+    pub(crate) async fn chunk(&self, head: &mut Head) -> Result<Option<Bytes>, Problem> {
+        let url = head.url().clone();
+        let chunk = self.in_time(&url, head.reply.response.chunk()).await?;
+        self.meter
+            .receive(chunk.as_ref().map_or(0, |chunk| chunk.len() as u64));
+        Ok(chunk)
     }
 
     /// Reads a short body that says nothing to us, so that the connection can be used again.

@@ -12,7 +12,7 @@ mod ratelimit;
 mod redirect;
 mod token;
 
-pub(crate) use client::{Client, Head, Settings};
+pub(crate) use client::{Asked, Client, Head, Settings};
 pub(crate) use connections::Connections;
 pub(crate) use endpoint::Endpoint;
 pub(crate) use problem::{Problem, Refusal};
