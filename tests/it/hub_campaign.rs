@@ -12,7 +12,7 @@ use preflight_rules::case::Options;
 use preflight_rules::evaluate;
 use preflight_rules::policy::Policy;
 use preflight_rules::report::{Cost, ModelReport, Outcome, Target, Verdict};
-use preflight_source::{HubOptions, Limits, ModelRef, collect, open};
+use preflight_source::{ArchiveOptions, HubOptions, Limits, ModelRef, collect, open};
 use tokio::task::JoinSet;
 
 use crate::repo::{Repo, Tensor};
@@ -95,7 +95,7 @@ const MODELS: [&str; 6] = [
 
 async fn decide(id: &'static str, options: HubOptions) -> Decision {
     let model = ModelRef::from_list(id).expect("an id");
-    let source = open(&model, || Ok(options)).expect("a source");
+    let source = open(&model, || Ok(options), &ArchiveOptions::default()).expect("a source");
     let collected = collect(&*source, &Limits::default())
         .await
         .expect("a snapshot");

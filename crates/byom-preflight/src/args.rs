@@ -46,7 +46,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// `org/name[@revision]` or a page of the Hub, a folder or a recording; `-` reads a list from standard input
+    /// `org/name[@revision]` or a page of the Hub, a folder or a recording, an archive or its URL; `-` reads a list from standard input
     #[arg(required = true, value_name = "MODEL")]
     pub(crate) models: Vec<String>,
     /// What the model is meant for; both when not given
@@ -94,7 +94,7 @@ pub(crate) struct Check {
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Hugging Face Hub")]
+#[command(next_help_heading = "Where models are read")]
 pub(crate) struct HubChoice {
     /// Branch, tag, commit or `refs/pr/N`
     #[arg(long, value_name = "REV")]
@@ -108,6 +108,9 @@ pub(crate) struct HubChoice {
     /// Read the Hub's cache only; also `HF_HUB_OFFLINE=1`
     #[arg(long)]
     pub(crate) offline: bool,
+    /// Most that is downloaded of an archive behind a URL, for example 500MB or 20GB
+    #[arg(long, value_name = "SIZE", default_value_t = Bytes(preflight_source::archive::DOWNLOAD_BYTES_MAX))]
+    pub(crate) max_download: Bytes,
     /// Seconds for all requests of one model
     #[arg(long, value_name = "SECONDS", default_value_t = preflight_source::hub::TIMEOUT.as_secs(), value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) timeout: u64,
@@ -126,6 +129,57 @@ impl fmt::Debug for Secret {
 impl From<String> for Secret {
     fn from(text: String) -> Self {
         Self(text)
+    }
+}
+
+/// A number of bytes with a unit, as people write it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bytes(pub(crate) u64);
+
+/// Units: decimal ones as disks and clouds count, binary ones as memory does.
+const UNITS: [(&str, u64); 10] = [
+    ("", 1),
+    ("B", 1),
+    ("KB", 1000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("TB", 1_000_000_000_000),
+    ("KIB", 1 << 10),
+    ("MIB", 1 << 20),
+    ("GIB", 1 << 30),
+    ("TIB", 1 << 40),
+];
+
+impl std::str::FromStr for Bytes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let at = text
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len());
+        let (digits, unit) = text.split_at(at);
+        let unit = unit.trim().to_ascii_uppercase();
+        let factor = UNITS.iter().find(|(name, _)| *name == unit);
+        let count = digits.parse::<u64>().ok();
+        count
+            .zip(factor)
+            .and_then(|(count, (_, factor))| count.checked_mul(*factor))
+            .map(Self)
+            .ok_or_else(|| "write a number and a unit, for example 500MB or 20GiB".to_owned())
+    }
+}
+
+impl fmt::Display for Bytes {
+    /// The largest unit that gives a whole number.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = UNITS
+            .iter()
+            .filter(|(_, factor)| self.0 > 0 && self.0.is_multiple_of(*factor))
+            .max_by_key(|(_, factor)| *factor);
+        match whole {
+            Some((unit, factor)) => write!(f, "{}{}", self.0 / factor, unit.replace("IB", "iB")),
+            None => write!(f, "{}", self.0),
+        }
     }
 }
 
@@ -160,7 +214,7 @@ pub(crate) struct BaseModels {
 
 #[derive(Debug, Args)]
 pub(crate) struct Record {
-    /// `org/name[@revision]`, a folder or a recording
+    /// `org/name[@revision]`, a folder or a recording, an archive or its URL
     pub(crate) model: String,
     /// Folder to write
     #[arg(long, short, value_name = "DIR")]
@@ -217,4 +271,23 @@ pub(crate) enum FailOn {
     Error,
     /// Warnings too
     Warning,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_units() {
+        let of = |text: &str| text.parse::<Bytes>().map(|bytes| bytes.0);
+        assert_eq!(of("500MB"), Ok(500_000_000));
+        assert_eq!(of("1 gib"), Ok(1 << 30));
+        assert_eq!(of("0"), Ok(0));
+        for wrong in ["", "MB", "-1", "1.5GB", "1XB", "99999999TB"] {
+            assert!(of(wrong).is_err(), "{wrong}");
+        }
+        for text in ["1GiB", "500MB", "7B", "1TB"] {
+            assert_eq!(text.parse::<Bytes>().unwrap().to_string(), text);
+        }
+    }
 }

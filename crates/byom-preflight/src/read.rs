@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::time::{Duration, SystemTime};
 
 use preflight_model::snapshot::Snapshot;
-use preflight_source::{Cost, Error, HubOptions, Limits, ModelRef, collect, open};
+use preflight_source::{ArchiveOptions, Cost, Error, HubOptions, Limits, ModelRef, collect, open};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::args::HubChoice;
@@ -15,6 +15,7 @@ use crate::progress::{INTERVAL, Progress};
 pub(crate) struct Reading<'a> {
     hub: &'a HubChoice,
     hub_options: OnceCell<HubOptions>,
+    archive_options: ArchiveOptions,
     runtime: OnceCell<Runtime>,
 }
 
@@ -23,6 +24,9 @@ impl<'a> Reading<'a> {
         Self {
             hub,
             hub_options: OnceCell::new(),
+            archive_options: ArchiveOptions::default()
+                .timeout(Duration::from_secs(hub.timeout))
+                .download_max(hub.max_download.0),
             runtime: OnceCell::new(),
         }
     }
@@ -40,7 +44,7 @@ impl<'a> Reading<'a> {
         if let Some(note) = model.note() {
             say(&format!("note: {note}"));
         }
-        let source = open(model, || self.hub_options())?;
+        let source = open(model, || self.hub_options(), &self.archive_options)?;
         let runtime = self.runtime().map_err(|error| Error::Unavailable {
             path: model.to_string(),
             reason: error.to_string(),

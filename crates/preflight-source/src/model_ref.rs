@@ -54,12 +54,12 @@ impl fmt::Display for SecretUrl {
             Some((before, _)) => (before, "?…"),
             None => (self.0.as_str(), ""),
         };
-        let rest = before.split_once("://").map_or(before, |(_, rest)| rest);
+        let (scheme, rest) = before.split_once("://").unwrap_or(("https", before));
         let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let host = authority
             .rsplit_once('@')
             .map_or(authority, |(_, host)| host);
-        write!(f, "https://{host}{path}{query}")
+        write!(f, "{scheme}://{host}{path}{query}")
     }
 }
 
@@ -173,10 +173,29 @@ fn unambiguous(text: &str) -> Option<Result<ModelRef, Error>> {
         "s3" if rest.split_once('/').is_some_and(|(bucket, _)| !bucket.is_empty()) => Ok(ModelRef::S3(text.into())),
         "s3" => Err(Error::Usage(format!("`{text}` names no object: write `s3://bucket/prefix/` or `s3://bucket/key.tar.gz`"))),
         "https" => https(text, rest),
+        // For trying things out: nothing that is signed goes over a network in the clear.
+        "http" if is_loopback(rest) => Ok(ModelRef::Url(SecretUrl(text.into()))),
+        "http" => Err(Error::Usage("an `http://` address shows its signature to everyone on the way: use `https://`".into())),
         _ => Err(Error::Usage(format!(
             "`{scheme}://` is not an address that models are read from: use `hf://`, `s3://` or `https://`"
         ))),
     })
+}
+
+/// Whether an address, without its scheme, is on this machine.
+fn is_loopback(rest: &str) -> bool {
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority
+        .rsplit_once('@')
+        .map_or(authority, |(_, host)| host);
+    let host = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
 }
 
 fn https(url: &str, rest: &str) -> Result<ModelRef, Error> {
@@ -451,6 +470,31 @@ mod tests {
             ModelRef::from_list("src/recording").unwrap(),
             ModelRef::Hub { .. }
         ));
+    }
+
+    #[test]
+    fn plain_http_is_for_this_machine() {
+        for text in [
+            "http://127.0.0.1:8080/m.zip",
+            "http://localhost/m.zip?X-Amz-Signature=x",
+            "http://[::1]:9000/m.zip",
+        ] {
+            let model = ModelRef::from_list(text).unwrap();
+            assert!(matches!(model, ModelRef::Url(_)), "{text}");
+            assert!(model.to_string().starts_with("http://"));
+        }
+        for text in [
+            "http://host/m.zip?sig=secret",
+            "http://127.0.0.1.evil/m.zip",
+            "http://127.0.0.1@evil/m.zip",
+            "http://",
+        ] {
+            let error = ModelRef::from_list(text).unwrap_err();
+            assert!(
+                error.is_usage() && !error.to_string().contains("secret"),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -6,12 +6,14 @@ use std::path::Path;
 
 use crate::model_ref::is_archive;
 use crate::regular::describe;
-use crate::{Error, Folder, HubOptions, ModelRef, Recording, Source};
+use crate::{Archive, ArchiveOptions, Error, Folder, HubOptions, ModelRef, Recording, Source};
 
-/// Opens what `model` names. `hub` says how the Hub is asked, and is called only where it is.
+/// Opens what `model` names. `hub` says how the Hub is asked, and is called only where it is; `archive`
+/// how archives behind a URL are read.
 pub fn open(
     model: &ModelRef,
     hub: impl FnOnce() -> Result<HubOptions, Error>,
+    archive: &ArchiveOptions,
 ) -> Result<Box<dyn Source>, Error> {
     let unsupported = |what| {
         let input = model.to_string();
@@ -23,7 +25,7 @@ pub fn open(
             crate::hub::open(id, revision.as_deref(), &model.to_string(), &hub()?)
         }
         ModelRef::S3(_) => unsupported("S3 addresses"),
-        ModelRef::Url(_) => unsupported("archives behind a URL"),
+        ModelRef::Url(url) => Ok(Box::new(Archive::at_url(url, archive)?)),
     }
 }
 
@@ -37,16 +39,12 @@ fn open_local(path: &Path) -> Result<Box<dyn Source>, Error> {
         Err(error) => return Err(Error::unavailable(&input, &error)),
     };
     if !kind.is_dir() {
-        return Err(if kind.is_file() && is_archive(&input) {
-            Error::Unsupported {
-                what: "archives",
-                input,
-            }
-        } else {
-            Error::NotAFolder {
-                path: input,
-                kind: describe(kind),
-            }
+        if kind.is_file() && is_archive(&input) {
+            return Ok(Box::new(Archive::local(path, &input)));
+        }
+        return Err(Error::NotAFolder {
+            path: input,
+            kind: describe(kind),
         });
     }
     match Recording::open(path, &input)? {
@@ -61,7 +59,8 @@ mod tests {
 
     fn fails(text: &str) -> String {
         let no_hub = || panic!("`{text}` is not on the Hub");
-        let error = open(&ModelRef::from_argument(text).unwrap(), no_hub).unwrap_err();
+        let model = ModelRef::from_argument(text).unwrap();
+        let error = open(&model, no_hub, &ArchiveOptions::default()).unwrap_err();
         assert!(error.is_usage());
         error.to_string()
     }
@@ -83,8 +82,8 @@ mod tests {
             "S3 addresses are not supported by this version: `s3://b/k/`"
         );
         assert_eq!(
-            fails("https://h/m.tar.gz?sig=1"),
-            "archives behind a URL are not supported by this version: `https://h/m.tar.gz?…`"
+            fails("https://me:word@h/m.tar.gz?sig=1"),
+            "the address `https://h/m.tar.gz?…` holds a user or a password, which the platform would not send: make a presigned URL"
         );
     }
 }

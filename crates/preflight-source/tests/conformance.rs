@@ -8,13 +8,17 @@ mod common;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use common::pack::{self, Zipped};
 use common::{OID, collect_all, header, pointer, run, shard, write_file};
 use futures_util::future::join_all;
 use loopback_hub::{LoopbackHub, Repo};
 use preflight_model::fact::Fact;
 use preflight_model::snapshot::{Access, Content};
 use preflight_source::memory::Memory;
-use preflight_source::{Error, FileKind, Folder, Hub, HubOptions, Recording, Source, recording};
+use preflight_source::{
+    Archive, ArchiveOptions, Error, FileKind, Folder, Hub, HubOptions, ModelRef, Recording, Source,
+    recording,
+};
 
 /// The repository: what is at each path.
 type Repository = BTreeMap<&'static str, Is>;
@@ -187,7 +191,9 @@ fn collects(source: &dyn Source, repository: &Repository) {
             file.content
         );
     }
-    assert!(first.cost.requests > 0 && first.cost.bytes > 0);
+    // Of an archive, all of it may have been read with the listing.
+    let cost = source.cost();
+    assert!(cost.requests > 0 && cost.bytes > 0);
     assert_eq!(
         collect_all(source).snapshot,
         first.snapshot,
@@ -239,6 +245,79 @@ fn the_hub() {
         let source = Hub::new("org/name", None, "org/name", &options).unwrap();
         (Box::new(source), hub)
     });
+}
+
+/// The files of a repository, without pointers: in an archive a pointer is a file like any other.
+fn files(repository: &Repository) -> impl Iterator<Item = (&str, &[u8])> {
+    repository.iter().filter_map(|(path, is)| match is {
+        Is::File(bytes, _) => Some((*path, bytes.as_slice())),
+        Is::Pointer(_) => None,
+    })
+}
+
+fn put_zip(repository: &Repository) -> Vec<u8> {
+    let members = files(repository)
+        .enumerate()
+        .map(|(number, (path, bytes))| {
+            let member = if number % 2 == 0 {
+                Zipped::deflated(path, bytes)
+            } else {
+                Zipped::stored(path, bytes)
+            };
+            if number % 3 == 0 {
+                member.long()
+            } else {
+                member
+            }
+        });
+    pack::zip(&members.collect::<Vec<_>>())
+}
+
+fn put_tar(repository: &Repository) -> Vec<u8> {
+    let members = files(repository).map(|(path, bytes)| pack::tarred(&format!("./{path}"), bytes));
+    pack::tar(&members.collect::<Vec<_>>())
+}
+
+type Pack = fn(&Repository) -> Vec<u8>;
+
+/// Every kind of archive, by the ending of its name.
+const ARCHIVES: [(&str, Pack); 3] = [
+    ("model.zip", put_zip),
+    ("model.tar", put_tar),
+    ("model.tar.gz", |repository| {
+        pack::gzip(&put_tar(repository))
+    }),
+];
+
+#[test]
+fn a_local_archive() {
+    for (name, put) in ARCHIVES {
+        conforms(&Abilities { pointers: false }, |repository| {
+            let dir = tempfile::tempdir().unwrap();
+            write_file(dir.path(), name, put(repository));
+            let source = Archive::local(&dir.path().join(name), name);
+            (Box::new(source), dir)
+        });
+    }
+}
+
+#[test]
+fn an_archive_behind_a_url() {
+    for (name, put) in ARCHIVES {
+        conforms(&Abilities { pointers: false }, |repository| {
+            let hub = LoopbackHub::start();
+            hub.add(Repo::model("org/name").file(name, put(repository)));
+            let url = format!(
+                "{}/org/name/resolve/main/{name}?X-Amz-Signature=x",
+                hub.endpoint()
+            );
+            let Ok(ModelRef::Url(url)) = ModelRef::from_list(&url) else {
+                panic!("{url} is a URL")
+            };
+            let source = Archive::at_url(&url, &ArchiveOptions::default()).unwrap();
+            (Box::new(source), hub)
+        });
+    }
 }
 
 #[test]

@@ -32,6 +32,12 @@ pub(super) fn of_start(start: &[u8]) -> ArchiveFormat {
     }
 }
 
+/// Whether this is the end mark of a tar archive, and so an archive of nothing if it is one at all.
+pub(super) fn is_empty_tar(start: &[u8]) -> bool {
+    let block: Option<&tar::Block> = start.first_chunk();
+    block.is_some_and(|block| block.iter().all(|byte| *byte == 0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

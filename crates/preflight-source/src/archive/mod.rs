@@ -137,11 +137,11 @@ impl Archive {
         };
         let opened = match self.reader.open(edge, length).await {
             Ok(opened) => opened,
-            Err(error) => return self.closed(error),
+            Err(error) => return self.closed(&error),
         };
         match self.format(&opened, edge).await {
             Ok(format) => self.look_into(format, &opened).await,
-            Err(error) => self.closed(error),
+            Err(error) => self.closed(&error),
         }
     }
 
@@ -157,6 +157,10 @@ impl Archive {
             _ => opened.bytes.clone(),
         };
         let format = format::of_start(&start);
+        let is_tar = ArchiveFormat::of_name(&self.name) == Some(ArchiveFormat::Tar);
+        if is_tar && format::is_empty_tar(&start) {
+            return Ok(ArchiveFormat::Tar);
+        }
         // A program that unpacks itself: the archive is at its end.
         if let (ArchiveFormat::Other, Edge::Start, Some(size)) = (format, edge, opened.size) {
             let tail = size.saturating_sub(zip::TAIL_BYTES)..size;
@@ -246,7 +250,7 @@ impl Archive {
     }
 
     /// An archive that could not be opened.
-    fn closed(&self, error: Error) -> Found {
+    fn closed(&self, error: &Error) -> Found {
         let text = error.to_string();
         Found {
             access: match error {

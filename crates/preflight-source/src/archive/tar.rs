@@ -7,13 +7,14 @@
 use super::members::{Kind, Member, Trouble};
 
 /// Bytes of a block: headers are one, data is padded to whole ones.
-pub(super) const BLOCK: u64 = 512;
+pub(super) const BLOCK: u64 = BLOCK_LENGTH as u64;
+const BLOCK_LENGTH: usize = 512;
 /// Longest description of a member (long name, pax records). Paths have at most 4096 bytes on Linux; the
 /// rest leaves room for other attributes.
 const METADATA_BYTES_MAX: u64 = 1 << 20;
 
 /// A block of a tar archive.
-pub(super) type Block = [u8; BLOCK as usize];
+pub(super) type Block = [u8; BLOCK_LENGTH];
 
 /// What a header says.
 #[derive(Debug)]

@@ -272,12 +272,7 @@ impl Client {
 
     /// Sends one request. Where the Hub does not know the token: once more, since a server that errs
     /// must not make a private model look missing, and then without it.
-    async fn send(
-        &self,
-        url: &Url,
-        asked: &Asked,
-        is_at_hub: bool,
-    ) -> Result<Reply, Problem> {
+    async fn send(&self, url: &Url, asked: &Asked, is_at_hub: bool) -> Result<Reply, Problem> {
         for _ in 0..2 {
             if !(is_at_hub && self.has_token()) {
                 break;
@@ -294,12 +289,7 @@ impl Client {
         self.send_as(url, asked, false).await
     }
 
-    async fn send_as(
-        &self,
-        url: &Url,
-        asked: &Asked,
-        with_token: bool,
-    ) -> Result<Reply, Problem> {
+    async fn send_as(&self, url: &Url, asked: &Asked, with_token: bool) -> Result<Reply, Problem> {
         let permit = self.connections.enter(url).await;
         self.wait_for_limit(url).await?;
         let mut request = self

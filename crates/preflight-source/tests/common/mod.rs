@@ -1,11 +1,13 @@
 //! What the tests of this crate share.
 #![allow(dead_code, reason = "each test target uses a part of it")]
 
+pub(crate) mod pack;
+
 use std::fs;
 use std::path::Path;
 
 use preflight_model::snapshot::{Content, Snapshot};
-use preflight_source::{Collected, Limits, ModelRef, Source, collect, open};
+use preflight_source::{ArchiveOptions, Collected, Limits, ModelRef, Source, collect, open};
 
 pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
@@ -18,7 +20,8 @@ pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
 /// Opens a folder or a recording as the command line does.
 pub(crate) fn open_local(input: &str) -> Box<dyn Source> {
     let model = ModelRef::from_argument(input).unwrap();
-    open(&model, || panic!("`{input}` is not on the Hub")).unwrap()
+    let no_hub = || panic!("`{input}` is not on the Hub");
+    open(&model, no_hub, &ArchiveOptions::default()).unwrap()
 }
 
 pub(crate) fn collect_all(source: &dyn Source) -> Collected {
