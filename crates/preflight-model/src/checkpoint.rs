@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::adapter::Adapter;
-use crate::architecture::{self, Comparison, Undescribed};
+use crate::architecture::{self, Comparison, Expected, Undescribed};
 use crate::cache::KvCache;
 use crate::config::Config;
 use crate::config_defects;
@@ -92,20 +92,40 @@ impl<'a> Checkpoint<'a> {
             config.known(),
             quantize_config.known(),
             hf_quant_config.known(),
-        );
+        )
+        .or_else(|| {
+            let has_map = files
+                .iter()
+                .any(|file| file.path == quantization::QUANTO_MAP && !file.may_be_absent());
+            has_map.then(quantization::of_quanto)
+        });
         let weights = snapshot
             .files
             .as_ref()
             .map(|_| weights::weights(snapshot, files, config.known()));
-        let parameters = weights.known().map_or_else(Parameters::default, |weights| {
-            parameters::count(weights, config.known(), quantization.as_ref())
-        });
-        let comparison = match (config.known(), weights.known()) {
-            (Some(config), Some(weights)) => class_of(config).map_or(Fact::Absent, |class| {
-                compare(&class, config, weights, quantization.as_ref())
-            }),
+        let class = config.known().and_then(class_of);
+        let class = class.as_deref();
+        let expected = match (config.known(), class) {
+            (Some(config), Some(class)) => Some(architecture::expected(class, config)),
+            _ => None,
+        };
+        let comparison = match (&expected, class, weights.known()) {
+            (Some(expected), Some(class), Some(weights)) => {
+                compare(class, expected, weights, quantization.as_ref())
+            }
             _ => Fact::Absent,
         };
+        let parameters = weights.known().map_or_else(Parameters::default, |weights| {
+            let context = parameters::Context {
+                config: config.known(),
+                quantization: quantization.as_ref(),
+                expected: expected
+                    .as_ref()
+                    .and_then(|expected| expected.as_ref().ok()),
+                not_loaded: not_loaded(config.known(), class, comparison.known()),
+            };
+            parameters::count(weights, context)
+        });
         let adapter = object(snapshot, "adapter_config.json")
             .and_then(|document| Adapter::read(&document).map_or(Fact::Absent, Fact::Known));
         let adapter_weights = adapter.known().map(|_| weights::adapter_weights(snapshot));
@@ -224,10 +244,10 @@ fn class_of(config: &Config) -> Option<Cow<'_, str>> {
     }
 }
 
-/// Holds the weights against the tensors of a class.
+/// Holds the weights against the class that would load them.
 fn compare(
     class: &str,
-    config: &Config,
+    expected: &Result<Expected, Undescribed>,
     weights: &Weights,
     quantization: Option<&Quantization>,
 ) -> Fact<Comparison> {
@@ -241,15 +261,42 @@ fn compare(
     if !weights.is_complete() {
         return Fact::Absent;
     }
-    let expected = match architecture::expected(class, config) {
+    let expected = match expected {
         Ok(expected) => expected,
         Err(Undescribed::Class) => return Fact::Absent,
         // The class is known and this config of it makes no sense to us: that is not "fine".
         Err(why) => return Fact::Unavailable(format!("`{class}`: {why}")),
     };
+    if let Some(method) = quantization
+        .filter(|found| found.has_unknown_containers())
+        .and_then(|found| found.method.as_deref())
+    {
+        return Fact::Unavailable(format!(
+            "it is not known which tensors the method `{method}` puts in place of the weights"
+        ));
+    }
     let tensors = parameters::logical_tensors(weights, quantization);
     let pairs = tensors.iter().map(|tensor| (&*tensor.name, tensor.shape));
-    Fact::Known(architecture::compare(&expected, pairs))
+    Fact::Known(architecture::compare(expected, pairs))
+}
+
+/// Tensors that the class does not have. They are only told apart from weights under other names where
+/// nothing is missing, and from the other parts of a composite model where the class is the named one.
+fn not_loaded<'c>(
+    config: Option<&Config>,
+    class: Option<&str>,
+    comparison: Option<&'c Comparison>,
+) -> &'c [String] {
+    let named = config.and_then(|config| config.architectures().first().copied());
+    let is_named = named
+        .zip(class)
+        .is_some_and(|(named, class)| named.eq_ignore_ascii_case(class));
+    match comparison {
+        Some(found) if is_named && found.missing.is_empty() && found.wrong_shape.is_empty() => {
+            &found.unexpected
+        }
+        _ => &[],
+    }
 }
 
 /// A small JSON file that must hold an object; config.json's own shape is checked by its reader.

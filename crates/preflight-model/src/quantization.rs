@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::json::{Cursor, Document, Place};
+use crate::release;
 
 /// What the repository says of its quantisation.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,6 +12,10 @@ pub struct Quantization {
     pub method: Option<String>,
     /// Bits of a weight, where all weights have the same and the repository says how many.
     pub bits: Option<u64>,
+    /// How the containers are built.
+    pub layout: Layout,
+    /// Every width of weights that the repository speaks of: for all, for a group of layers, for one.
+    pub schemes: Vec<Scheme>,
     /// File that says so.
     pub path: &'static str,
     /// Where in the file.
@@ -19,6 +24,81 @@ pub struct Quantization {
     /// Source: `AutoHfQuantizer.supports_quant_method` and `from_pretrained`,
     /// <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/modeling_utils.py>
     pub seen_by_loader: bool,
+}
+
+/// Who defines the containers of the weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// GPTQ and what packs alike.
+    Gptq,
+    /// AWQ.
+    Awq,
+    /// bitsandbytes, four and eight bits.
+    Bitsandbytes,
+    /// compressed-tensors.
+    CompressedTensors,
+    /// One float of eight bits an element: `fp8`, `fbgemm_fp8`.
+    PerElement,
+    /// Four-bit floats of OCP microscaling, as gpt-oss has them.
+    Mxfp4,
+    /// NVIDIA's `ModelOpt`.
+    ModelOpt,
+    /// MLX.
+    Mlx,
+    /// HQQ.
+    Hqq,
+    /// optimum-quanto.
+    Quanto,
+    /// torchao.
+    Torchao,
+    /// AQLM.
+    Aqlm,
+    /// Any other: nothing is told from its shapes.
+    Unknown,
+}
+
+/// The width of weights, and how many share a scale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Scheme {
+    /// Bits of a weight: 1 to 8.
+    pub bits: u64,
+    /// Weights of a group; `None` for a whole row, or where it is not said.
+    pub group: Option<u64>,
+}
+
+/// Most schemes that are kept: many more than a recipe has, so that a count stays linear in the tensors.
+const SCHEMES_MAX: usize = 16;
+
+impl Quantization {
+    /// Whether a release of the loader may know containers of this method that we do not.
+    pub fn has_unknown_containers(&self) -> bool {
+        let is_known = |method| release::quant_method_since(method).is_some();
+        self.layout == Layout::Unknown
+            && self.seen_by_loader
+            && self.method.as_deref().is_some_and(is_known)
+    }
+}
+
+/// What the mere name of a file says: `QuantizedModelForCausalLM` of optimum-quanto writes its containers
+/// without a word in config.json.
+/// Source: optimum-quanto 0.2.7, `optimum/quanto/models/transformers_models.py`
+pub const QUANTO_MAP: &str = "quanto_qmap.json";
+
+/// The quantisation of a repository that has [`QUANTO_MAP`].
+pub fn of_quanto() -> Quantization {
+    Quantization {
+        method: Some("quanto".into()),
+        bits: None,
+        layout: Layout::Quanto,
+        schemes: Vec::new(),
+        path: QUANTO_MAP,
+        place: Place {
+            pointer: String::new(),
+            line: 1,
+            column: 1,
+        },
+        seen_by_loader: false,
+    }
 }
 
 /// Finds the quantisation of a checkpoint: in config.json (top level, inside the text config, under
@@ -35,7 +115,9 @@ pub fn find(
             let cursor = cursor.filter(Cursor::is_object)?;
             Some(read(&cursor, "config.json", seen, implied))
         };
-        section(root.get("quantization_config"), true, None)
+        // MLX writes its section a second time under this key, without a method.
+        let mlx = root.get("quantization").filter(Cursor::is_object);
+        section(root.get("quantization_config"), true, mlx.map(|_| "mlx"))
             .or_else(|| section(text.cursor().get("quantization_config"), false, None))
             .or_else(|| {
                 section(
@@ -82,9 +164,7 @@ fn read(
         .or_else(|| (four || eight).then_some("bitsandbytes"))
         .or(implied)
         .map(str::to_owned);
-    let bits = ["bits", "w_bit", "num_bits", "nbits"]
-        .iter()
-        .find_map(|key| section.get(key)?.as_u64())
+    let bits = bits_said(section)
         .or(if four {
             Some(4)
         } else if eight {
@@ -99,12 +179,152 @@ fn read(
             Some("mxfp4") => Some(4),
             _ => None,
         });
+    let layout = layout(method.as_deref(), section);
     Quantization {
+        schemes: schemes(section, layout, bits),
+        layout,
         method,
         bits,
         path,
         place: section.place(),
         seen_by_loader,
+    }
+}
+
+fn layout(method: Option<&str>, section: &Cursor<'_>) -> Layout {
+    let says = |key: &str, wanted: &[&str]| {
+        let value = section.get(key).and_then(|value| value.as_str());
+        value.is_some_and(|value| wanted.contains(&value))
+    };
+    match method {
+        // What these formats pack is laid out for a kernel of a GPU.
+        Some("gptq")
+            if says(
+                "checkpoint_format",
+                &["marlin", "bitblas", "gemm", "exllama"],
+            ) =>
+        {
+            Layout::Unknown
+        }
+        Some("gptq") => Layout::Gptq,
+        Some("auto-round" | "intel/auto-round") if says("data_type", &["int"]) => Layout::Gptq,
+        Some("auto-round" | "intel/auto-round") if section.get("data_type").is_none() => {
+            Layout::Gptq
+        }
+        Some("awq") => Layout::Awq,
+        Some("bitsandbytes") => Layout::Bitsandbytes,
+        Some("compressed-tensors") => Layout::CompressedTensors,
+        Some("fp8" | "fbgemm_fp8") => Layout::PerElement,
+        Some("mxfp4") => Layout::Mxfp4,
+        Some("modelopt") => Layout::ModelOpt,
+        Some("mlx") => Layout::Mlx,
+        Some("hqq") => Layout::Hqq,
+        Some("quanto") => Layout::Quanto,
+        Some("torchao") => Layout::Torchao,
+        Some("aqlm") => Layout::Aqlm,
+        _ => Layout::Unknown,
+    }
+}
+
+fn bits_said(section: &Cursor<'_>) -> Option<u64> {
+    ["bits", "w_bit", "num_bits", "nbits"]
+        .iter()
+        .find_map(|key| section.get(key)?.as_u64())
+}
+
+fn group_said(section: &Cursor<'_>) -> Option<u64> {
+    ["group_size", "q_group_size"]
+        .iter()
+        .find_map(|key| section.get(key)?.as_u64())
+}
+
+/// All schemes of a section, those of single layers filled up from the one for all.
+fn schemes(section: &Cursor<'_>, layout: Layout, bits: Option<u64>) -> Vec<Scheme> {
+    let mut schemes = Vec::new();
+    let mut add = |bits: Option<u64>, group: Option<u64>| {
+        if let Some(bits @ 1..=8) = bits {
+            let scheme = Scheme { bits, group };
+            if !schemes.contains(&scheme) && schemes.len() <= SCHEMES_MAX {
+                schemes.push(scheme);
+            }
+        }
+    };
+    let group = group_said(section);
+    let members_of = |key: &str| -> Vec<Cursor<'_>> {
+        let map = section.get(key);
+        let members = map.iter().flat_map(Cursor::members);
+        members.map(|(_, member)| member).collect()
+    };
+    match layout {
+        Layout::CompressedTensors => {
+            for member in members_of("config_groups") {
+                if let Some(weights) = member.get("weights") {
+                    add(bits_said(&weights), group_said(&weights));
+                }
+            }
+        }
+        Layout::Hqq => {
+            let whole = section.get("quant_config");
+            for one in whole.into_iter().chain(members_of("quant_config")) {
+                if let Some(params) = one.get("weight_quant_params") {
+                    add(bits_said(&params), group_said(&params));
+                }
+            }
+        }
+        Layout::Torchao => {
+            let mut types = Vec::new();
+            if let Some(kind) = section.get("quant_type") {
+                torchao_types(&kind, &mut types);
+            }
+            for (name, group) in types {
+                // `Int8DynamicActivationInt4WeightConfig`: the last number is that of the weights.
+                let digit = name.rfind(['4', '8']);
+                let digit = digit.and_then(|at| name[at..].chars().next()?.to_digit(10));
+                // Intx keeps narrower values in whole bytes.
+                add(digit.map_or(Some(8), |bits| Some(bits.into())), group);
+            }
+        }
+        // AWQ has four bits only.
+        Layout::Awq => add(bits.or(Some(4)), group),
+        _ => {
+            add(bits, group);
+            // `dynamic` of GPTQModel and `extra_config` of AutoRound, and the layers that MLX lists
+            // beside the figures for all.
+            let mut single = members_of("dynamic");
+            single.extend(members_of("extra_config"));
+            if layout == Layout::Mlx {
+                single.extend(section.members().map(|(_, one)| one));
+            }
+            for one in single.iter().filter(|one| one.is_object()) {
+                add(bits_said(one).or(bits), group_said(one).or(group));
+            }
+        }
+    }
+    // Some of too many would be a guess.
+    if schemes.len() > SCHEMES_MAX {
+        schemes.clear();
+    }
+    schemes
+}
+
+/// Names of torchao's configs, wherever they stand in `quant_type`, each with its `group_size`.
+fn torchao_types<'a>(kind: &Cursor<'a>, types: &mut Vec<(&'a str, Option<u64>)>) {
+    if types.len() > SCHEMES_MAX {
+        return;
+    }
+    if let Some(name) = kind.as_str() {
+        types.push((name, None));
+        return;
+    }
+    let name = kind.get("_type").and_then(|name| name.as_str());
+    if let Some(name) = name.filter(|name| name.ends_with("Config")) {
+        let data = kind.get("_data");
+        types.push((name, data.as_ref().and_then(group_said)));
+    }
+    for (_, member) in kind.members() {
+        if member.is_object() {
+            torchao_types(&member, types);
+        }
     }
 }
 

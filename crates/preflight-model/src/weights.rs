@@ -1,6 +1,8 @@
 //! Which weight files the loader would open, decided once: counting, integrity and format all use
 //! [`Weights`].
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 
 use crate::config::Config;
@@ -64,6 +66,9 @@ pub struct Weights {
     pub index: Fact<Index>,
     /// The shards in order; one for a single file. Empty for other formats.
     pub shards: Vec<Shard>,
+    /// Tensors that lie in another shard than the index says, or in several, with the number of the shard
+    /// that the loader takes them from.
+    pub strays: BTreeMap<String, usize>,
     /// Weight files that the loader leaves alone: other formats, other programs' copies.
     pub ignored: Vec<String>,
 }
@@ -80,16 +85,29 @@ pub struct Shard {
 }
 
 impl Weights {
-    /// Every tensor that the loader takes: with an index, only those that the index assigns to the
-    /// shard they stand in.
+    /// Every tensor that the loader takes: with an index, those whose name stands in it, each once.
+    ///
+    /// The index names shards and tensors; the loader opens the shards in order and takes from each
+    /// whatever has a name of the index, wherever that is assigned to. So of a tensor in two shards the
+    /// later one counts. (Run with transformers 4.55.4. Release 5 also takes tensors that the
+    /// index does not name.)
     pub fn tensors(&self) -> impl Iterator<Item = Tensor<'_>> {
         let index = self.index.known();
-        self.shards.iter().flat_map(move |shard| {
-            let tensors = shard.header.known().into_iter().flat_map(Header::tensors);
-            tensors.filter(move |tensor| {
-                index.is_none_or(|index| index.shard_of(tensor.name) == Some(&shard.path))
+        self.shards
+            .iter()
+            .enumerate()
+            .flat_map(move |(number, shard)| {
+                let tensors = shard.header.known().into_iter().flat_map(Header::tensors);
+                tensors.filter(move |tensor| {
+                    let Some(index) = index else {
+                        return true;
+                    };
+                    match self.strays.get(tensor.name) {
+                        Some(taken_from) => *taken_from == number,
+                        None => index.shard_of(tensor.name) == Some(&shard.path),
+                    }
+                })
             })
-        })
     }
 
     /// Whether every shard's header was read and is sound enough to count.
@@ -146,7 +164,12 @@ pub fn weights(snapshot: &Snapshot, files: &[File], config: Option<&Config>) -> 
         .cloned()
         .collect();
     let missing = names.iter().filter(|path| !has(path)).cloned().collect();
+    let strays = index
+        .known()
+        .map(|index| strays(index, &shards))
+        .unwrap_or_default();
     Weights {
+        strays,
         missing,
         bytes: total_size(snapshot, &names),
         format,
@@ -160,6 +183,36 @@ pub fn weights(snapshot: &Snapshot, files: &[File], config: Option<&Config>) -> 
 /// The single weight file of an adapter.
 pub fn adapter_weights(snapshot: &Snapshot) -> Shard {
     shard(snapshot, ADAPTER_WEIGHTS)
+}
+
+/// Tensors that some shard has although the index assigns them to another one; the last shard that has
+/// them wins. Tensors that the index does not name are not among them.
+fn strays(index: &Index, shards: &[Shard]) -> BTreeMap<String, usize> {
+    let mut strays = BTreeMap::new();
+    let in_shards = |number: usize| {
+        let header = shards[number].header.known();
+        header.into_iter().flat_map(Header::tensors)
+    };
+    for (number, shard) in shards.iter().enumerate() {
+        for tensor in in_shards(number) {
+            if index
+                .shard_of(tensor.name)
+                .is_some_and(|assigned| assigned != shard.path)
+            {
+                strays.insert(tensor.name.to_owned(), number);
+            }
+        }
+    }
+    if !strays.is_empty() {
+        for number in 0..shards.len() {
+            for tensor in in_shards(number) {
+                if let Some(last) = strays.get_mut(tensor.name) {
+                    *last = number.max(*last);
+                }
+            }
+        }
+    }
+    strays
 }
 
 fn shard_names(index: &Fact<Index>) -> Vec<String> {

@@ -1,4 +1,4 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use preflight_model::fact::{Fact, Gap};
 use preflight_model::facts::Facts;
@@ -23,7 +23,7 @@ pub(super) static RULE: Rule = Rule {
 fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
     let weights = facts.of_a_model()?.weights.get()?;
     match &weights.index {
-        Fact::Known(index) => compare(index, weights),
+        Fact::Known(index) => compare(index, weights, facts.release.major()),
         Fact::Absent => Err(Gap::DoesNotApply(
             "the loader uses no index for this model".into(),
         )),
@@ -32,7 +32,7 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
     }
 }
 
-fn compare(index: &Index, weights: &Weights) -> Outcome {
+fn compare(index: &Index, weights: &Weights, major: u16) -> Outcome {
     let mut findings = Findings::none();
     // `get_checkpoint_shard_files` takes `index["metadata"]` and writes into it.
     // Source: <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/utils/hub.py>
@@ -49,9 +49,9 @@ fn compare(index: &Index, weights: &Weights) -> Outcome {
         ));
     }
     let mut bytes = 0_u64;
-    let mut unassigned = 0;
+    let mut unnamed = 0;
     let mut unread = None;
-    let mut stored: HashMap<&str, HashSet<&str>> = HashMap::new();
+    let mut stored: HashMap<&str, HashMap<&str, &[u64]>> = HashMap::new();
     for shard in &weights.shards {
         let header = match &shard.header {
             Fact::Known(header) => header,
@@ -63,28 +63,34 @@ fn compare(index: &Index, weights: &Weights) -> Outcome {
         };
         let names = stored.entry(&shard.path).or_default();
         for tensor in header.tensors() {
-            names.insert(tensor.name);
+            names.insert(tensor.name, tensor.shape);
             bytes = bytes.saturating_add(tensor.bytes);
-            if index.shard_of(tensor.name) != Some(&shard.path) {
-                unassigned += 1;
+            if index.shard_of(tensor.name).is_none() {
+                unnamed += 1;
             }
         }
     }
     for (tensor, path) in index.tensors() {
-        if stored
+        let is_there = stored
             .get(path)
-            .is_some_and(|names| !names.contains(tensor))
-        {
+            .is_none_or(|names| names.contains_key(tensor));
+        // A shard that was not read may have it.
+        if !is_there && !weights.strays.contains_key(tensor) && unread.is_none() {
             findings.push(Finding::in_file(
                 INDEX,
-                format!("tensor `{tensor}` is assigned to `{path}`, which does not have it"),
+                format!("tensor `{tensor}` is assigned to `{path}`, which does not have it, and no other shard has it"),
             ));
         }
     }
-    if unassigned > 0 {
+    for (tensor, &number) in &weights.strays {
+        let last = &weights.shards[number].path;
+        findings = of_stray(findings, tensor, last, &stored, major);
+    }
+    if unnamed > 0 {
         findings = findings.with_note(Finding::in_file(
             INDEX,
-            format!("tensors in a shard that the index does not assign them to: {unassigned}; they are not loaded and not counted"),
+            format!("tensors that the index does not name: {unnamed}; transformers {}, and they are not counted",
+                if major < 5 { "4 does not load them" } else { "5 loads them all the same" }),
         ));
     }
     for tensor in &index.listed_twice {
@@ -106,6 +112,45 @@ fn compare(index: &Index, weights: &Weights) -> Outcome {
         Some(why) if findings.problems.is_empty() => Err(Gap::Unavailable(why)),
         _ => Ok(findings),
     }
+}
+
+/// A tensor that lies in another shard than the index says, or in several. The loader opens all shards and
+/// takes from each what the index names at all, so the last one counts. Release 4 copies every one of them
+/// into the model, so each must have the right shape there. Run with transformers 4.55.4 and 5.23.0.
+fn of_stray(
+    findings: Findings,
+    tensor: &str,
+    last: &str,
+    stored: &HashMap<&str, HashMap<&str, &[u64]>>,
+    major: u16,
+) -> Findings {
+    let mut places: Vec<(&str, &[u64])> = stored
+        .iter()
+        .filter_map(|(path, names)| Some((*path, *names.get(tensor)?)))
+        .collect();
+    places.sort_unstable();
+    let message = match places.as_slice() {
+        [(only, _)] => format!(
+            "tensor `{tensor}` lies in `{only}`, not where the index says; the loader finds it there"
+        ),
+        [(first, shape), rest @ ..] => {
+            let differs = rest.iter().find(|(_, other)| other != shape);
+            if let Some((path, other)) = differs.filter(|_| major < 5) {
+                let mut findings = findings;
+                findings.push(Finding::in_file(
+                    INDEX,
+                    format!("tensor `{tensor}` has shape {shape:?} in `{first}` and {other:?} in `{path}`: the loader reads both and stops at the one that does not fit"),
+                ));
+                return findings;
+            }
+            let count = places.len();
+            format!(
+                "tensor `{tensor}` lies in {count} shards; the loader takes the last, that of `{last}`, and it counts once"
+            )
+        }
+        [] => return findings,
+    };
+    findings.with_note(Finding::in_file(INDEX, message))
 }
 
 #[cfg(test)]
@@ -170,11 +215,12 @@ mod tests {
         ));
         assert!(sound.starts_with("upload, fine-tune: unknown\n"), "{sound}");
         let broken = run(&format!(
-            "//- model.safetensors removed\n//- model.safetensors.index.json\n{{\"metadata\": {{}}, \"weight_map\": {{\"x.weight\": \"1.safetensors\", \"b.weight\": \"2.safetensors\"}}}}\n//- 1.safetensors\na.weight BF16 [2]\n{other}"
+            "//- model.safetensors removed\n//- model.safetensors.index.json\n{{\"weight_map\": {{\"x.weight\": \"1.safetensors\", \"b.weight\": \"2.safetensors\"}}}}\n//- 1.safetensors\na.weight BF16 [2]\n{other}"
         ));
         assert!(
-            broken.contains("fail\n  model.safetensors.index.json: tensor `x.weight`"),
-            "{broken}"
+            broken.contains("fail\n  model.safetensors.index.json: the index has no `metadata`")
+                && !broken.contains("x.weight"),
+            "the other shard may have x.weight: {broken}"
         );
     }
 
@@ -193,6 +239,47 @@ mod tests {
             "\n{\"metadata\": {}, \"weight_map\": {\"a.weight\": \"1.safetensors\", \"b.weight\": \"9.safetensors\"}}",
         );
         assert_eq!(got, "upload, fine-tune: pass\n");
+    }
+
+    /// `model.norm.weight` in shards 1 and 2 as described, assigned to shard 1.
+    fn norm(first: &str, second: &str) -> String {
+        run(&text(first, second))
+    }
+
+    fn text(first: &str, second: &str) -> String {
+        format!(
+            "//- model.safetensors removed\n//- model.safetensors.index.json\n\
+             {{\"metadata\": {{}}, \"weight_map\": {{\"model.norm.weight\": \"1.safetensors\", \"a.weight\": \"1.safetensors\", \"b.weight\": \"2.safetensors\"}}}}\n\
+             //- 1.safetensors\na.weight BF16 [2]\n{first}\n//- 2.safetensors\nb.weight BF16 [2]\n{second}\n"
+        )
+    }
+
+    #[test]
+    fn a_tensor_in_another_shard_or_in_several() {
+        let tensor = "model.norm.weight BF16 [16]";
+        let moved = norm("", tensor);
+        assert!(
+            moved.contains("pass\n  note: ") && moved.contains("lies in `2.safetensors`"),
+            "{moved}"
+        );
+        let twice = norm(tensor, tensor);
+        assert!(
+            twice.contains("pass\n  note: ") && twice.contains("the last, that of `2.safetensors`"),
+            "{twice}"
+        );
+        let differs = norm(tensor, "model.norm.weight BF16 [8]");
+        assert!(
+            differs.contains("fail\n")
+                && differs.contains("shape [16] in `1.safetensors` and [8] in"),
+            "{differs}"
+        );
+        assert!(norm("", "").contains("fail\n"), "{}", norm("", ""));
+        // Release 5 reads the last one only.
+        let later = format!(
+            "policy: together-2026-07\n{}",
+            text("model.norm.weight BF16 [8]", tensor)
+        );
+        assert!(run(&later).contains("pass\n  note: "), "{}", run(&later));
     }
 
     #[test]

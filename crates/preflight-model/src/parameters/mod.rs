@@ -1,0 +1,476 @@
+//! How many parameters the model has: logical weights, whatever container they are packed in.
+//!
+//! Packed containers are unpacked by layout; scales, zero points, group indexes and quantisation
+//! state are left out; tied copies count once; buffers, layers beyond the configured number, layers that
+//! predict several tokens and tensors that the class does not have are left out, because no causal-LM
+//! class loads them. Where a layout is not known the count has bounds and is
+//! not exact: 116.8 billion parameters of gpt-oss-120b lie in 63.1 billion container elements, and
+//! the wrong number passes a limit that the right one breaks.
+
+mod experts;
+mod held;
+mod layouts;
+mod role;
+mod ties;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
+
+use experts::{Experts, is_routed};
+pub use held::Held;
+pub use layouts::Stored;
+pub use role::{Role, role};
+use ties::Ties;
+
+use crate::architecture::{Expected, Naming};
+use crate::config::Config;
+use crate::fact::Fact;
+use crate::header::Tensor;
+use crate::quantization::{Layout, Quantization};
+use crate::weights::{Format, Shard, Weights};
+
+/// The count, or what bounds it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Parameters {
+    /// The exact count.
+    pub total: Option<u64>,
+    /// Never more than the true count.
+    pub at_least: u64,
+    /// Never less than the true count; `None` where nothing bounds it.
+    pub at_most: Option<u64>,
+    /// Of a mixture of experts: parameters that one token uses.
+    pub active: Option<u64>,
+    /// Elements of all tensors that the loader takes, containers as they are.
+    pub stored_elements: Option<u64>,
+    /// The same by dtype.
+    pub by_dtype: BTreeMap<String, u64>,
+    /// Tensors in integer containers that nothing explains.
+    pub opaque_tensors: u64,
+    /// Why the count is not exact; empty where it is.
+    pub inexact_because: Vec<String>,
+    /// What was left out, for people: tied copies, layers that are not loaded, buffers.
+    pub left_out: Vec<String>,
+}
+
+/// Most parameters that one stored byte can hold where nothing says how they are packed: one a bit.
+const PARAMETERS_PER_BYTE_MAX: u64 = 8;
+/// Fewest: 64-bit floats are the widest weights.
+const BYTES_PER_PARAMETER_MAX: u64 = 8;
+
+/// What is known of a checkpoint beside its tensors.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Context<'a> {
+    /// `config.json`.
+    pub config: Option<&'a Config>,
+    /// How the weights are quantised.
+    pub quantization: Option<&'a Quantization>,
+    /// The tensors of the class, where it is described: they settle the last word of a padded container.
+    pub expected: Option<&'a Expected>,
+    /// Tensors that the class does not have, where it has all that it needs without them.
+    pub not_loaded: &'a [String],
+}
+
+/// Counts the parameters of the weights that the loader opens.
+pub fn count(weights: &Weights, context: Context<'_>) -> Parameters {
+    let mut counter = Counter::new(weights, context);
+    for tensor in weights.tensors() {
+        counter.add(&tensor);
+    }
+    counter.finish(weights)
+}
+
+/// A parameter that the checkpoint holds, under the name it has in the class.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogicalTensor<'a> {
+    /// Name in the state dict of the class that is not quantised.
+    pub name: Cow<'a, str>,
+    /// Its shape, where the container has the same.
+    pub shape: Option<&'a [u64]>,
+}
+
+/// The parameters that the checkpoint holds: packed containers under the name of what they pack, the
+/// state of the quantisation left out.
+pub fn logical_tensors<'a>(
+    weights: &'a Weights,
+    quantization: Option<&Quantization>,
+) -> Vec<LogicalTensor<'a>> {
+    let stored = stored(weights, quantization);
+    weights
+        .tensors()
+        .filter_map(|tensor| {
+            let (name, shape) = match role(&tensor, quantization, &stored) {
+                Role::State => return None,
+                Role::Buffer | Role::Weight(_) => (Cow::Borrowed(tensor.name), Some(tensor.shape)),
+                Role::Packed(_) | Role::Opaque(_) => {
+                    (parameter_of(&tensor, quantization, &stored), None)
+                }
+            };
+            Some(LogicalTensor { name, shape })
+        })
+        .collect()
+}
+
+/// All tensors by name, where roles depend on what stands beside a tensor.
+fn stored<'a>(weights: &'a Weights, quantization: Option<&Quantization>) -> Stored<'a> {
+    match quantization {
+        Some(_) => weights
+            .tensors()
+            .map(|tensor| (tensor.name, tensor))
+            .collect(),
+        None => Stored::new(),
+    }
+}
+
+/// The parameter that a container packs; without a method the loader knows of no container, and the name
+/// stands as it is.
+fn parameter_of<'a>(
+    tensor: &Tensor<'a>,
+    quantization: Option<&Quantization>,
+    stored: &Stored<'_>,
+) -> Cow<'a, str> {
+    let container = quantization.and_then(|found| layouts::container(tensor, found, stored));
+    match container {
+        Some(container) if container.bare => Cow::Borrowed(container.module),
+        Some(container) => Cow::Owned(format!("{}.weight", container.module)),
+        None => Cow::Borrowed(tensor.name),
+    }
+}
+
+/// The number of the layer that a tensor of the language model belongs to.
+pub fn layer_of(name: &str) -> Option<u64> {
+    let mut rest = name;
+    while let Some(inner) = ["model.", "language_model."]
+        .iter()
+        .find_map(|prefix| rest.strip_prefix(prefix))
+    {
+        rest = inner;
+    }
+    let (number, _) = rest.strip_prefix("layers.")?.split_once('.')?;
+    number.parse().ok()
+}
+
+/// Whether a tensor belongs to layers that predict several tokens at once, which no causal-LM class loads.
+/// Source: `_keys_to_ignore_on_load_unexpected` of `ernie4_5_moe`, `qwen3_next`, `nemotron_h`,
+/// `longcat_flash` and others in transformers 4.55.4 and 5.10.4.
+fn predicts_more_tokens(name: &str) -> bool {
+    let own = name.strip_prefix("model.").unwrap_or(name);
+    own.starts_with("mtp.") || own.starts_with("mtp_")
+}
+
+struct Counter<'a> {
+    context: Context<'a>,
+    stored: Stored<'a>,
+    naming: Option<Naming>,
+    not_loaded: HashSet<&'a str>,
+    ties: Ties<'a>,
+    /// Tensors left out as copies.
+    tied: Vec<&'a str>,
+    /// `num_hidden_layers`.
+    layers: Option<u64>,
+    exact: u64,
+    at_least: u64,
+    at_most: Option<u64>,
+    overflow: bool,
+    /// Containers of a known layout that do not tell how much they hold.
+    ambiguous: u64,
+    opaque: u64,
+    routed: u64,
+    stored_elements: u64,
+    by_dtype: BTreeMap<String, u64>,
+    unused: Unused,
+}
+
+/// Parameters that are stored and not loaded, by the reason.
+#[derive(Default)]
+struct Unused {
+    beyond_layers: u64,
+    predicting: u64,
+    not_of_class: u64,
+    buffers: u64,
+}
+
+impl<'a> Counter<'a> {
+    fn new(weights: &'a Weights, context: Context<'a>) -> Self {
+        let mut context = context;
+        // A method that only the loader knows says nothing where there is nothing to unpack.
+        let is_plain = |tensor: Tensor<'_>| {
+            !matches!(role(&tensor, None, &Stored::new()), Role::Opaque(_))
+                && tensor.dtype.bitsize() >= 16
+        };
+        let is_unknown = |found: &&Quantization| found.layout == Layout::Unknown;
+        if context.quantization.as_ref().is_some_and(is_unknown) && weights.tensors().all(is_plain)
+        {
+            context.quantization = None;
+        }
+        let text = context.config.map(Config::text);
+        Self {
+            stored: stored(weights, context.quantization),
+            naming: context
+                .expected
+                .map(|expected| Naming::new(expected, weights.tensors().map(|tensor| tensor.name))),
+            not_loaded: context.not_loaded.iter().map(String::as_str).collect(),
+            ties: Ties::new(weights, context.config),
+            tied: Vec::new(),
+            layers: text.and_then(|text| text.u64("num_hidden_layers")),
+            exact: 0,
+            at_least: 0,
+            at_most: Some(0),
+            overflow: false,
+            ambiguous: 0,
+            opaque: 0,
+            routed: 0,
+            stored_elements: 0,
+            by_dtype: BTreeMap::new(),
+            unused: Unused::default(),
+            context,
+        }
+    }
+
+    fn add(&mut self, tensor: &Tensor<'a>) {
+        let elements = tensor.elements();
+        self.stored_elements = self.plus(self.stored_elements, elements);
+        let of_dtype = self.by_dtype.entry(tensor.dtype.to_string()).or_default();
+        *of_dtype = of_dtype.saturating_add(elements);
+        let held = match role(tensor, self.context.quantization, &self.stored) {
+            Role::State => return,
+            Role::Buffer => {
+                self.unused.buffers = self.plus(self.unused.buffers, elements);
+                return;
+            }
+            Role::Weight(count) => Held::exact(count),
+            Role::Packed(held) => {
+                let held = self.settled(tensor, held);
+                self.ambiguous += u64::from(held.known().is_none());
+                held
+            }
+            Role::Opaque(held) => {
+                self.opaque += 1;
+                held
+            }
+        };
+        if self.is_unused(tensor.name, held.least) {
+            return;
+        }
+        if self.ties.is_copy(tensor) {
+            self.tied.push(tensor.name);
+            return;
+        }
+        self.at_least = self.plus(self.at_least, held.least);
+        self.exact = self.plus(self.exact, held.known().unwrap_or(0));
+        self.at_most = match (self.at_most, held.most) {
+            (Some(sum), Some(most)) => Some(self.plus(sum, most)),
+            _ => None,
+        };
+        if is_routed(tensor.name) {
+            self.routed = self.plus(self.routed, held.least);
+        }
+    }
+
+    /// A container that is padded to whole words holds what the class has under that name, if that
+    /// is within the last word.
+    fn settled(&self, tensor: &Tensor<'_>, held: Held) -> Held {
+        // Widths that are twice as much as others leave more open than a word.
+        let is_narrow = |most: u64| most - held.least < held.least;
+        let (Some(most), Some(expected), Some(naming)) =
+            (held.most, self.context.expected, self.naming)
+        else {
+            return held;
+        };
+        if most <= held.least || !is_narrow(most) {
+            return held;
+        }
+        let parameter = parameter_of(tensor, self.context.quantization, &self.stored);
+        let shape = naming
+            .resolve(&parameter)
+            .and_then(|name| expected.tensors.get(&*name));
+        shape
+            .and_then(|shape| {
+                shape
+                    .iter()
+                    .try_fold(1_u64, |product, size| product.checked_mul(*size))
+            })
+            .filter(|wanted| (held.least..=most).contains(wanted))
+            .map_or(held, Held::exact)
+    }
+
+    /// Whether the loader leaves out a tensor of `weights` parameters, which are then noted.
+    fn is_unused(&mut self, name: &str, weights: u64) -> bool {
+        let is_beyond = self
+            .layers
+            .zip(layer_of(name))
+            .is_some_and(|(layers, layer)| layer >= layers);
+        let sum = if is_beyond {
+            &mut self.unused.beyond_layers
+        } else if predicts_more_tokens(name) {
+            &mut self.unused.predicting
+        } else if self.not_loaded.contains(name) {
+            &mut self.unused.not_of_class
+        } else {
+            return false;
+        };
+        *sum = sum.saturating_add(weights);
+        true
+    }
+
+    fn plus(&mut self, sum: u64, more: u64) -> u64 {
+        sum.checked_add(more).unwrap_or_else(|| {
+            self.overflow = true;
+            u64::MAX
+        })
+    }
+
+    fn finish(mut self, weights: &Weights) -> Parameters {
+        let mut because = self.why_not_told();
+        for shard in &weights.shards {
+            self.add_unread(weights, shard, &mut because);
+        }
+        let complete = weights.is_complete();
+        if !complete && weights.shards.is_empty() {
+            because.push(match weights.format {
+                Format::Safetensors => "the weight index could not be used".into(),
+                other => format!(
+                    "there are no safetensors headers to read ({})",
+                    other.as_str()
+                ),
+            });
+            // A pickle holds its tensors uncompressed, so its size bounds them from above.
+            self.at_most = match weights.format {
+                Format::Pytorch => self.most_of(weights.bytes),
+                _ => None,
+            };
+        }
+        let exact = because.is_empty() && complete;
+        let total = exact.then_some(self.exact);
+        let experts = self.context.config.and_then(Experts::of);
+        Parameters {
+            total,
+            at_least: self.at_least,
+            at_most: self.at_most,
+            active: total
+                .zip(experts)
+                .and_then(|(total, experts)| experts.active(total, self.routed)),
+            stored_elements: complete.then_some(self.stored_elements),
+            left_out: self.left_out(),
+            by_dtype: self.by_dtype,
+            opaque_tensors: self.opaque,
+            inexact_because: because,
+        }
+    }
+
+    fn why_not_told(&mut self) -> Vec<String> {
+        let mut because = Vec::new();
+        let method = self
+            .context
+            .quantization
+            .and_then(|found| found.method.as_deref())
+            .unwrap_or("no quantisation method is named");
+        if self.opaque > 0 {
+            because.push(format!(
+                "{} tensors lie in containers whose packing is not known ({method})",
+                self.opaque,
+            ));
+        }
+        if self.ambiguous > 0 {
+            because.push(format!(
+                "{} containers do not tell how many weights they hold ({method})",
+                self.ambiguous,
+            ));
+        }
+        if self.overflow {
+            because.push("the sum of the sizes overflows".into());
+            self.at_most = None;
+        }
+        because
+    }
+
+    /// Bounds for a shard whose header is not known.
+    fn add_unread(&mut self, weights: &Weights, shard: &Shard, because: &mut Vec<String>) {
+        if let Some(header) = shard.header.known() {
+            if header.left_out > 0 {
+                because.push(format!(
+                    "`{}` has tensors whose size cannot be told",
+                    shard.path
+                ));
+                self.at_most = None;
+            }
+            return;
+        }
+        because.push(format!("the header of `{}` was not read", shard.path));
+        let data = shard.size.map(|size| size.saturating_sub(8));
+        let most = self.most_of(data);
+        self.at_most = self
+            .at_most
+            .zip(most)
+            .and_then(|(sum, more)| sum.checked_add(more));
+        // Of a quantised shard even the bytes bound nothing from below: they may be state.
+        let is_sure = self.context.quantization.is_none()
+            && shard.header.is_unread()
+            && self.all_count(weights, shard);
+        if is_sure {
+            let least = data.unwrap_or(0) / BYTES_PER_PARAMETER_MAX;
+            self.at_least = self.at_least.saturating_add(least);
+        }
+    }
+
+    /// Whether all tensors that the index assigns to an unread shard would be counted.
+    fn all_count(&self, weights: &Weights, shard: &Shard) -> bool {
+        let Fact::Known(index) = &weights.index else {
+            return true;
+        };
+        index.tensors().all(|(name, path)| {
+            let is_beyond = self
+                .layers
+                .zip(layer_of(name))
+                .is_some_and(|(layers, layer)| layer >= layers);
+            path != shard.path
+                || !(is_beyond || predicts_more_tokens(name) || self.ties.is_tied(name))
+        })
+    }
+
+    /// The most parameters that so many bytes hold.
+    fn most_of(&self, bytes: Option<u64>) -> Option<u64> {
+        let per_byte = match self.context.quantization {
+            // Not quantised: eight-bit floats are the narrowest that a plain load accepts.
+            None => 1,
+            // Codes of vectors, and what is sparse: nothing bounds them.
+            Some(found) if matches!(found.layout, Layout::Aqlm | Layout::Unknown) => return None,
+            Some(found) if found.layout == Layout::CompressedTensors => PARAMETERS_PER_BYTE_MAX * 2,
+            Some(found) => {
+                let narrowest = found.schemes.iter().map(|scheme| scheme.bits).min();
+                narrowest.map_or(PARAMETERS_PER_BYTE_MAX, |bits| 8_u64.div_ceil(bits))
+            }
+        };
+        bytes?.checked_mul(per_byte)
+    }
+
+    fn left_out(&self) -> Vec<String> {
+        let mut left_out = Vec::new();
+        if !self.tied.is_empty() {
+            left_out.push(format!("tied copies: {}", self.tied.join(", ")));
+        }
+        let unused = &self.unused;
+        for (parameters, what) in [
+            (
+                unused.beyond_layers,
+                "parameters of layers beyond `num_hidden_layers`, which are not loaded",
+            ),
+            (
+                unused.predicting,
+                "parameters of layers that predict several tokens, which are not loaded",
+            ),
+            (
+                unused.not_of_class,
+                "parameters of tensors that the class does not have, which are not loaded",
+            ),
+            (unused.buffers, "elements of buffers"),
+        ] {
+            if parameters > 0 {
+                left_out.push(format!("{parameters} {what}"));
+            }
+        }
+        left_out
+    }
+}
+
+#[cfg(test)]
+mod tests;
