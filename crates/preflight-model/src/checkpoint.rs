@@ -170,7 +170,8 @@ impl<'a> Checkpoint<'a> {
     pub fn compare_with(&self, class: &str) -> Fact<Comparison> {
         match (self.config.known(), self.weights.known()) {
             (Some(config), Some(weights)) => {
-                compare(class, config, weights, self.quantization.as_ref())
+                let expected = architecture::expected(class, config);
+                compare(class, &expected, weights, self.quantization.as_ref())
             }
             _ => Fact::Absent,
         }

@@ -9,78 +9,14 @@
     reason = "a test fails by panicking where it cannot go on"
 )]
 
-use std::fmt::Write as _;
+mod support;
 
-use preflight_model::checkpoint::Checkpoint;
-use preflight_model::fact::Fact;
-use preflight_model::header::dtype_named;
 use preflight_model::parameters::Parameters;
-use preflight_model::snapshot::{Access, Content, File, Origin, Snapshot, SourceKind};
-
-/// A safetensors file of tensors, one a line: name, dtype, shape.
-fn file(path: &str, tensors: &str) -> File {
-    let mut text = String::from("{");
-    let mut at = 0_u64;
-    for line in tensors
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-    {
-        let (name, rest) = line.split_once(' ').unwrap();
-        let (dtype, shape) = rest.split_once(' ').unwrap();
-        let sizes: Vec<u64> = serde_json::from_str(shape).unwrap();
-        let bits = dtype_named(dtype).unwrap().bitsize() as u64;
-        let end = at + (bits * sizes.iter().product::<u64>()).div_ceil(8);
-        let comma = if text.len() == 1 { "" } else { "," };
-        write!(
-            text,
-            r#"{comma}"{name}":{{"dtype":"{dtype}","shape":{shape},"data_offsets":[{at},{end}]}}"#
-        )
-        .unwrap();
-        at = end;
-    }
-    text.push('}');
-    let mut bytes = (text.len() as u64).to_le_bytes().to_vec();
-    bytes.extend_from_slice(text.as_bytes());
-    File {
-        path: path.into(),
-        size: Some(bytes.len() as u64 + at),
-        sha256: None,
-        content: Content::Prefix(bytes),
-    }
-}
-
-fn json(path: &str, text: &str) -> File {
-    File {
-        path: path.into(),
-        size: Some(text.len() as u64),
-        sha256: None,
-        content: Content::Whole(text.as_bytes().to_vec()),
-    }
-}
-
-fn count_files(mut files: Vec<File>) -> Parameters {
-    files.sort_by(|a, b| a.path.cmp(&b.path));
-    let snapshot = Snapshot {
-        origin: Origin {
-            input: String::new(),
-            source: SourceKind::Folder,
-            stands_for: SourceKind::Folder,
-            id: None,
-            revision: None,
-            commit: None,
-        },
-        access: Access::Open,
-        observed_at: None,
-        files: Fact::Known(files),
-        base: Fact::Absent,
-    };
-    Checkpoint::read(&snapshot).parameters
-}
+use support::{file, json};
 
 fn count(quantization: &str, tensors: &str) -> Parameters {
     let config = format!(r#"{{"quantization_config": {quantization}}}"#);
-    count_files(vec![
+    support::count(vec![
         json("config.json", &config),
         file("model.safetensors", tensors),
     ])
@@ -352,7 +288,7 @@ fn modelopt_that_only_a_side_file_names() {
         e.gate_up_proj U8 [4, 80, 96]\ne.gate_up_proj_weight_scale F8_E4M3 [4, 80, 12]\ne.gate_up_proj_weight_scale_2 F32 [1]\ne.gate_up_proj_input_scale F32 [1]
         s.k_proj.k_scale F32 []\ns.v_proj.v_scale F32 []";
     let side = r#"{"producer": {"name": "modelopt"}, "quantization": {"quant_algo": "MIXED_PRECISION", "kv_cache_quant_algo": "FP8", "quantized_layers": {}}}"#;
-    let found = count_files(vec![
+    let found = support::count(vec![
         json("config.json", "{}"),
         json("hf_quant_config.json", side),
         file("model.safetensors", tensors),
@@ -370,7 +306,7 @@ fn modelopt_that_only_a_side_file_names() {
 fn mlx() {
     let run = |section: &str, tensors: &str| {
         let config = format!(r#"{{"quantization": {section}, "quantization_config": {section}}}"#);
-        count_files(vec![
+        support::count(vec![
             json("config.json", &config),
             file("model.safetensors", tensors),
         ])
@@ -448,7 +384,7 @@ fn hqq() {
 #[test]
 fn quanto() {
     let run = |tensors: &str| {
-        count_files(vec![
+        support::count(vec![
             json("config.json", "{}"),
             json("quanto_qmap.json", "{}"),
             file("model.safetensors", tensors),
@@ -591,7 +527,7 @@ fn what_is_settled_by_the_class() {
     let down = "model.layers.0.mlp.down_proj.weight_packed I32 [16, 4]\nmodel.layers.0.mlp.down_proj.weight_scale BF16 [16, 1]\nmodel.layers.0.mlp.down_proj.weight_shape I64 [2]";
     let total = 2 * 1024 + 3 * 16 + 3 * 480 + 4 * 256;
     let run = |tensors: String| {
-        count_files(vec![
+        support::count(vec![
             json("config.json", config),
             file("model.safetensors", &tensors),
         ])

@@ -44,6 +44,8 @@ pub struct Parameters {
     pub stored_elements: Option<u64>,
     /// The same by dtype.
     pub by_dtype: BTreeMap<String, u64>,
+    /// Of the parameters that lie unpacked: how many in each dtype.
+    pub unpacked_by_dtype: BTreeMap<String, u64>,
     /// Tensors in integer containers that nothing explains.
     pub opaque_tensors: u64,
     /// Why the count is not exact; empty where it is.
@@ -177,6 +179,7 @@ struct Counter<'a> {
     routed: u64,
     stored_elements: u64,
     by_dtype: BTreeMap<String, u64>,
+    unpacked_by_dtype: BTreeMap<String, u64>,
     unused: Unused,
 }
 
@@ -221,6 +224,7 @@ impl<'a> Counter<'a> {
             routed: 0,
             stored_elements: 0,
             by_dtype: BTreeMap::new(),
+            unpacked_by_dtype: BTreeMap::new(),
             unused: Unused::default(),
             context,
         }
@@ -231,7 +235,8 @@ impl<'a> Counter<'a> {
         self.stored_elements = self.plus(self.stored_elements, elements);
         let of_dtype = self.by_dtype.entry(tensor.dtype.to_string()).or_default();
         *of_dtype = of_dtype.saturating_add(elements);
-        let held = match role(tensor, self.context.quantization, &self.stored) {
+        let role = role(tensor, self.context.quantization, &self.stored);
+        let held = match role {
             Role::State => return,
             Role::Buffer => {
                 self.unused.buffers = self.plus(self.unused.buffers, elements);
@@ -254,6 +259,13 @@ impl<'a> Counter<'a> {
         if self.ties.is_copy(tensor) {
             self.tied.push(tensor.name);
             return;
+        }
+        if let Role::Weight(count) = role {
+            let of_dtype = self
+                .unpacked_by_dtype
+                .entry(tensor.dtype.to_string())
+                .or_default();
+            *of_dtype = of_dtype.saturating_add(count);
         }
         self.at_least = self.plus(self.at_least, held.least);
         self.exact = self.plus(self.exact, held.known().unwrap_or(0));
@@ -352,6 +364,7 @@ impl<'a> Counter<'a> {
             stored_elements: complete.then_some(self.stored_elements),
             left_out: self.left_out(),
             by_dtype: self.by_dtype,
+            unpacked_by_dtype: self.unpacked_by_dtype,
             opaque_tensors: self.opaque,
             inexact_because: because,
         }

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
 use preflight_model::architecture::{Comparison, is_described};
+use preflight_model::checkpoint::Checkpoint;
 use preflight_model::fact::{Fact, Gap};
 use preflight_model::facts::Facts;
 use preflight_model::parameters::layer_of;
@@ -91,6 +92,9 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
             comparison.beyond_layers.len()
         )));
     }
+    if let Some(note) = mixed_dtypes(checkpoint) {
+        findings = findings.with_note(note);
+    }
     Ok(match prefix(comparison) {
         Some(prefix) => findings.with_fix(format!(
             "strip `{prefix}` from the tensors' names and save again"
@@ -108,6 +112,33 @@ fn comparison_for_embeddings(facts: &Facts<'_>, case: &Case<'_>) -> Option<Fact<
     let model_type = facts.checkpoint.config.known()?.model_type()?;
     let (_, body) = release::tasks(facts.release, model_type).find(|(task, _)| *task == "base")?;
     is_described(body).then(|| facts.checkpoint.compare_with(body))
+}
+
+/// Parameters of a second dtype below one in so many are no accident: routers and states of Mamba are kept
+/// in 32 bits on purpose.
+const SECOND_DTYPE_SHARE: u64 = 100;
+
+/// Weights of several dtypes load, because the loader converts them all (run with transformers 4.55.4); but
+/// they come from a merge or a save gone wrong, and 64 bits are never meant.
+fn mixed_dtypes(checkpoint: &Checkpoint<'_>) -> Option<Finding> {
+    let dtypes = &checkpoint.parameters.unpacked_by_dtype;
+    if checkpoint.quantization.is_some() {
+        return None;
+    }
+    let all: u64 = dtypes.values().fold(0, |sum, n| sum.saturating_add(*n));
+    let is_large = |count: &u64| *count > all / SECOND_DTYPE_SHARE;
+    let large = dtypes.values().filter(|count| is_large(count)).count();
+    if large < 2 && !dtypes.contains_key("F64") {
+        return None;
+    }
+    let counts: Vec<String> = dtypes
+        .iter()
+        .map(|(dtype, count)| format!("{count} in {dtype}"))
+        .collect();
+    Some(Finding::new(format!(
+        "the parameters are stored in several dtypes or wider than any model computes: {}; the loader converts them all to one",
+        counts.join(", ")
+    )))
 }
 
 /// Most parts of a prefix that is looked for; the longest in circulation, `base_model.model.`, has two.
@@ -220,6 +251,30 @@ model.embed_tokens.weight BF16 [64, 16]
                 "{got}"
             );
         }
+    }
+
+    #[test]
+    fn several_dtypes_are_a_note() {
+        let of = |norm: &str, head: &str| {
+            run(&format!("//- model.safetensors\n{LAYER}{QUERY}{HEAD}")
+                .replace(
+                    "model.norm.weight BF16",
+                    &format!("model.norm.weight {norm}"),
+                )
+                .replace("lm_head.weight BF16", &format!("lm_head.weight {head}")))
+        };
+        // A norm of 16 among 4 656 is kept wide on purpose.
+        assert_eq!(of("F32", "BF16"), PASS);
+        let head = of("BF16", "F32");
+        assert!(
+            head.starts_with(PASS) && head.contains("3632 in BF16, 1024 in F32"),
+            "{head}"
+        );
+        let wide = of("F64", "BF16");
+        assert!(
+            wide.starts_with(PASS) && wide.contains("16 in F64"),
+            "{wide}"
+        );
     }
 
     #[test]
