@@ -25,10 +25,6 @@ fn what_is_no_folder() {
 fn places_of_a_later_version() {
     for (model, what) in [
         (
-            "s3://bucket/prefix/",
-            "S3 addresses are not supported by this version: `s3://bucket/prefix/`",
-        ),
-        (
             "https://host/m.tar.gz?X-Amz-Signature=secret",
             "archives behind a URL are not supported by this version: `https://host/m.tar.gz?…`",
         ),

@@ -95,7 +95,13 @@ const MODELS: [&str; 6] = [
 
 async fn decide(id: &'static str, options: HubOptions) -> Decision {
     let model = ModelRef::from_list(id).expect("an id");
-    let source = open(&model, || Ok(options), &ArchiveOptions::default()).expect("a source");
+    let source = open(
+        &model,
+        || Ok(options),
+        &ArchiveOptions::default(),
+        || panic!("`{model}` is not on S3"),
+    )
+    .expect("a source");
     let collected = collect(&*source, &Limits::default())
         .await
         .expect("a snapshot");

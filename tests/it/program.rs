@@ -60,6 +60,8 @@ impl Program {
         command.env_clear().current_dir(env!("CARGO_TARGET_TMPDIR"));
         // No test leaves this machine: nothing answers at this address.
         command.env("HF_ENDPOINT", "http://127.0.0.1:1");
+        command.env("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
+        command.env("AWS_EC2_METADATA_DISABLED", "true");
         command
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

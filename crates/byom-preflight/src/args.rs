@@ -46,7 +46,7 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Check {
-    /// `org/name[@revision]` or a page of the Hub, a folder or a recording, an archive or its URL; `-` reads a list from standard input
+    /// `org/name[@revision]` or a page of the Hub, `s3://bucket/prefix/`, a folder or a recording, an archive or its URL; `-` reads a list from standard input
     #[arg(required = true, value_name = "MODEL")]
     pub(crate) models: Vec<String>,
     /// What the model is meant for; both when not given
@@ -214,7 +214,7 @@ pub(crate) struct BaseModels {
 
 #[derive(Debug, Args)]
 pub(crate) struct Record {
-    /// `org/name[@revision]`, a folder or a recording, an archive or its URL
+    /// `org/name[@revision]`, `s3://bucket/prefix/`, a folder or a recording, an archive or its URL
     pub(crate) model: String,
     /// Folder to write
     #[arg(long, short, value_name = "DIR")]

@@ -1,10 +1,12 @@
-//! From MODEL to snapshot: how the Hub is asked, and a line on the terminal while it takes long.
+//! From MODEL to snapshot: how the Hub and S3 are asked, and a line on the terminal while it takes long.
 
 use std::cell::OnceCell;
 use std::time::{Duration, SystemTime};
 
 use preflight_model::snapshot::Snapshot;
-use preflight_source::{ArchiveOptions, Cost, Error, HubOptions, Limits, ModelRef, collect, open};
+use preflight_source::{
+    ArchiveOptions, Cost, Error, HubOptions, Limits, ModelRef, S3Options, collect, open,
+};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::args::HubChoice;
@@ -16,6 +18,7 @@ pub(crate) struct Reading<'a> {
     hub: &'a HubChoice,
     hub_options: OnceCell<HubOptions>,
     archive_options: ArchiveOptions,
+    s3_options: OnceCell<S3Options>,
     runtime: OnceCell<Runtime>,
 }
 
@@ -27,6 +30,7 @@ impl<'a> Reading<'a> {
             archive_options: ArchiveOptions::default()
                 .timeout(Duration::from_secs(hub.timeout))
                 .download_max(hub.max_download.0),
+            s3_options: OnceCell::new(),
             runtime: OnceCell::new(),
         }
     }
@@ -44,7 +48,12 @@ impl<'a> Reading<'a> {
         if let Some(note) = model.note() {
             say(&format!("note: {note}"));
         }
-        let source = open(model, || self.hub_options(), &self.archive_options)?;
+        let source = open(
+            model,
+            || self.hub_options(),
+            &self.archive_options,
+            || self.s3_options(model),
+        )?;
         let runtime = self.runtime().map_err(|error| Error::Unavailable {
             path: model.to_string(),
             reason: error.to_string(),
@@ -102,5 +111,16 @@ impl<'a> Reading<'a> {
             options = options.offline();
         }
         Ok(options.timeout(Duration::from_secs(self.hub.timeout)))
+    }
+
+    fn s3_options(&self, model: &ModelRef) -> Result<S3Options, Error> {
+        if self.hub.offline {
+            return Err(Error::Usage(format!(
+                "`--offline` reads the Hub's cache, where `{model}` is not"
+            )));
+        }
+        let timeout = Duration::from_secs(self.hub.timeout);
+        let new = || S3Options::from_environment().timeout(timeout);
+        Ok(self.s3_options.get_or_init(new).clone())
     }
 }

@@ -18,6 +18,7 @@ mod paths;
 mod pointer;
 pub mod recording;
 mod regular;
+pub mod s3;
 mod source;
 
 pub use archive::{Archive, ArchiveOptions};
@@ -28,4 +29,5 @@ pub use hub::{Hub, HubOptions};
 pub use model_ref::{ModelRef, SecretUrl};
 pub use open::open;
 pub use recording::Recording;
+pub use s3::{S3, S3Options};
 pub use source::{BoxFuture, Cost, FileKind, ListedFile, Listing, Meter, Source};

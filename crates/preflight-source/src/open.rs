@@ -6,25 +6,24 @@ use std::path::Path;
 
 use crate::model_ref::is_archive;
 use crate::regular::describe;
-use crate::{Archive, ArchiveOptions, Error, Folder, HubOptions, ModelRef, Recording, Source};
+use crate::{
+    Archive, ArchiveOptions, Error, Folder, HubOptions, ModelRef, Recording, S3Options, Source,
+};
 
-/// Opens what `model` names. `hub` says how the Hub is asked, and is called only where it is; `archive`
-/// how archives behind a URL are read.
+/// Opens what `model` names. `hub` and `s3` say how those are asked, and are called only where they are;
+/// `archive` how archives are read.
 pub fn open(
     model: &ModelRef,
     hub: impl FnOnce() -> Result<HubOptions, Error>,
     archive: &ArchiveOptions,
+    s3: impl FnOnce() -> Result<S3Options, Error>,
 ) -> Result<Box<dyn Source>, Error> {
-    let unsupported = |what| {
-        let input = model.to_string();
-        Err(Error::Unsupported { what, input })
-    };
     match model {
         ModelRef::Local { path, .. } => open_local(path),
         ModelRef::Hub { id, revision } => {
             crate::hub::open(id, revision.as_deref(), &model.to_string(), &hub()?)
         }
-        ModelRef::S3(_) => unsupported("S3 addresses"),
+        ModelRef::S3(address) => crate::s3::open(address, &s3()?),
         ModelRef::Url(url) => Ok(Box::new(Archive::at_url(url, archive)?)),
     }
 }
@@ -60,7 +59,10 @@ mod tests {
     fn fails(text: &str) -> String {
         let no_hub = || panic!("`{text}` is not on the Hub");
         let model = ModelRef::from_argument(text).unwrap();
-        let error = open(&model, no_hub, &ArchiveOptions::default()).unwrap_err();
+        let error = open(&model, no_hub, &ArchiveOptions::default(), || {
+            Ok(S3Options::of([("", "")]))
+        })
+        .unwrap_err();
         assert!(error.is_usage());
         error.to_string()
     }
@@ -79,7 +81,7 @@ mod tests {
         );
         assert_eq!(
             fails("s3://b/k/"),
-            "S3 addresses are not supported by this version: `s3://b/k/`"
+            "`s3://b/k/` names no bucket: `b` is none"
         );
         assert_eq!(
             fails("https://me:word@h/m.tar.gz?sig=1"),

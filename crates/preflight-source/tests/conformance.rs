@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may stop")]
 
 mod common;
+#[path = "common/s3.rs"]
+mod s3_server;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -16,9 +18,10 @@ use preflight_model::fact::Fact;
 use preflight_model::snapshot::{Access, Content};
 use preflight_source::memory::Memory;
 use preflight_source::{
-    Archive, ArchiveOptions, Error, FileKind, Folder, Hub, HubOptions, ModelRef, Recording, Source,
-    recording,
+    Archive, ArchiveOptions, Error, FileKind, Folder, Hub, HubOptions, ModelRef, Recording, S3,
+    S3Options, Source, recording,
 };
+use s3_server::{BUCKET, S3Server};
 
 /// The repository: what is at each path.
 type Repository = BTreeMap<&'static str, Is>;
@@ -69,6 +72,8 @@ fn reference() -> Repository {
 /// What a source can have.
 struct Abilities {
     pointers: bool,
+    /// Whether there is such a thing as a repository without files.
+    nothing: bool,
 }
 
 /// Checks a source. `put` makes one from a repository, with what keeps it alive.
@@ -84,6 +89,9 @@ fn conforms<Guard>(abilities: &Abilities, put: impl Fn(&Repository) -> (Box<dyn 
     reads_at_once(&*source);
     collects(&*source, &repository);
 
+    if !abilities.nothing {
+        return;
+    }
     let (empty, _guard) = put(&Repository::new());
     assert_eq!(run(empty.list()).unwrap().files, Fact::Known(vec![]));
     assert_eq!(collect_all(&*empty).snapshot.files, Fact::Known(vec![]));
@@ -223,28 +231,40 @@ fn put_memory(repository: &Repository) -> Memory {
 
 #[test]
 fn a_folder() {
-    conforms(&Abilities { pointers: true }, |repository| {
-        let (folder, dir) = put_folder(repository);
-        (Box::new(folder), dir)
-    });
+    conforms(
+        &Abilities {
+            pointers: true,
+            nothing: true,
+        },
+        |repository| {
+            let (folder, dir) = put_folder(repository);
+            (Box::new(folder), dir)
+        },
+    );
 }
 
 /// The Hub has no pointers of its own: what lies on another host is read like any file.
 #[test]
 fn the_hub() {
-    conforms(&Abilities { pointers: false }, |repository| {
-        let hub = LoopbackHub::start();
-        let files = repository.iter().filter_map(|(path, is)| match is {
-            Is::File(bytes, _) => Some((path, bytes)),
-            Is::Pointer(_) => None,
-        });
-        hub.add(files.fold(Repo::model("org/name"), |repo, (path, bytes)| {
-            repo.file(path, bytes)
-        }));
-        let options = HubOptions::at(&hub.endpoint()).unwrap();
-        let source = Hub::new("org/name", None, "org/name", &options).unwrap();
-        (Box::new(source), hub)
-    });
+    conforms(
+        &Abilities {
+            pointers: false,
+            nothing: true,
+        },
+        |repository| {
+            let hub = LoopbackHub::start();
+            let files = repository.iter().filter_map(|(path, is)| match is {
+                Is::File(bytes, _) => Some((path, bytes)),
+                Is::Pointer(_) => None,
+            });
+            hub.add(files.fold(Repo::model("org/name"), |repo, (path, bytes)| {
+                repo.file(path, bytes)
+            }));
+            let options = HubOptions::at(&hub.endpoint()).unwrap();
+            let source = Hub::new("org/name", None, "org/name", &options).unwrap();
+            (Box::new(source), hub)
+        },
+    );
 }
 
 /// The files of a repository, without pointers: in an archive a pointer is a file like any other.
@@ -292,63 +312,123 @@ const ARCHIVES: [(&str, Pack); 3] = [
 #[test]
 fn a_local_archive() {
     for (name, put) in ARCHIVES {
-        conforms(&Abilities { pointers: false }, |repository| {
-            let dir = tempfile::tempdir().unwrap();
-            write_file(dir.path(), name, put(repository));
-            let source = Archive::local(&dir.path().join(name), name);
-            (Box::new(source), dir)
-        });
+        conforms(
+            &Abilities {
+                pointers: false,
+                nothing: true,
+            },
+            |repository| {
+                let dir = tempfile::tempdir().unwrap();
+                write_file(dir.path(), name, put(repository));
+                let source = Archive::local(&dir.path().join(name), name);
+                (Box::new(source), dir)
+            },
+        );
     }
 }
 
 #[test]
 fn an_archive_behind_a_url() {
     for (name, put) in ARCHIVES {
-        conforms(&Abilities { pointers: false }, |repository| {
-            let hub = LoopbackHub::start();
-            hub.add(Repo::model("org/name").file(name, put(repository)));
-            let url = format!(
-                "{}/org/name/resolve/main/{name}?X-Amz-Signature=x",
-                hub.endpoint()
-            );
-            let Ok(ModelRef::Url(url)) = ModelRef::from_list(&url) else {
-                panic!("{url} is a URL")
-            };
-            let source = Archive::at_url(&url, &ArchiveOptions::default()).unwrap();
-            (Box::new(source), hub)
-        });
+        conforms(
+            &Abilities {
+                pointers: false,
+                nothing: true,
+            },
+            |repository| {
+                let hub = LoopbackHub::start();
+                hub.add(Repo::model("org/name").file(name, put(repository)));
+                let url = format!(
+                    "{}/org/name/resolve/main/{name}?X-Amz-Signature=x",
+                    hub.endpoint()
+                );
+                let Ok(ModelRef::Url(url)) = ModelRef::from_list(&url) else {
+                    panic!("{url} is a URL")
+                };
+                let source = Archive::at_url(&url, &ArchiveOptions::default()).unwrap();
+                (Box::new(source), hub)
+            },
+        );
     }
+}
+
+/// S3 knows no pointers either: an object is the file. And a prefix is there with its first object.
+#[test]
+fn s3() {
+    conforms(
+        &Abilities {
+            pointers: false,
+            nothing: false,
+        },
+        |repository| {
+            let files = repository.iter().filter_map(|(path, is)| match is {
+                Is::File(bytes, _) => Some((format!("org/name/{path}"), bytes.clone())),
+                Is::Pointer(_) => None,
+            });
+            let files: Vec<_> = files.collect();
+            let server = S3Server::start(
+                files
+                    .iter()
+                    .map(|(key, bytes)| (key.as_str(), bytes.clone())),
+            );
+            let options = S3Options::of([
+                ("AWS_ENDPOINT_URL", server.endpoint().as_str()),
+                ("AWS_ACCESS_KEY_ID", "AKIDTEST"),
+                ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ]);
+            let source = S3::new(&format!("s3://{BUCKET}/org/name/"), &options).unwrap();
+            (Box::new(source), server)
+        },
+    );
 }
 
 #[test]
 fn a_recording() {
-    conforms(&Abilities { pointers: true }, |repository| {
-        let dir = tempfile::tempdir().unwrap();
-        let (folder, _files) = put_folder(repository);
-        let snapshot = collect_all(&folder).snapshot;
-        recording::write(&snapshot, dir.path()).unwrap();
-        let recording = Recording::open(dir.path(), "recording").unwrap().unwrap();
-        (Box::new(recording), dir)
-    });
+    conforms(
+        &Abilities {
+            pointers: true,
+            nothing: true,
+        },
+        |repository| {
+            let dir = tempfile::tempdir().unwrap();
+            let (folder, _files) = put_folder(repository);
+            let snapshot = collect_all(&folder).snapshot;
+            recording::write(&snapshot, dir.path()).unwrap();
+            let recording = Recording::open(dir.path(), "recording").unwrap().unwrap();
+            (Box::new(recording), dir)
+        },
+    );
 }
 
 #[test]
 fn memory_as_a_remote_place() {
-    conforms(&Abilities { pointers: true }, |repository| {
-        (Box::new(put_memory(repository)), ())
-    });
+    conforms(
+        &Abilities {
+            pointers: true,
+            nothing: true,
+        },
+        |repository| (Box::new(put_memory(repository)), ()),
+    );
 }
 
 #[test]
 fn memory_as_a_local_place() {
-    conforms(&Abilities { pointers: true }, |repository| {
-        (Box::new(put_memory(repository).local()), ())
-    });
+    conforms(
+        &Abilities {
+            pointers: true,
+            nothing: true,
+        },
+        |repository| (Box::new(put_memory(repository).local()), ()),
+    );
 }
 
 #[test]
 fn a_source_without_pointers() {
-    conforms(&Abilities { pointers: false }, |repository| {
-        (Box::new(put_memory(repository)), ())
-    });
+    conforms(
+        &Abilities {
+            pointers: false,
+            nothing: true,
+        },
+        |repository| (Box::new(put_memory(repository)), ()),
+    );
 }

@@ -28,28 +28,21 @@ struct Shared {
 
 impl Connections {
     /// The client, set up with its first use; or why it cannot be.
-    pub(super) fn http(&self) -> Result<reqwest::Client, String> {
+    pub(crate) fn http(&self) -> Result<reqwest::Client, String> {
         if let Some(http) = self.0.http.get() {
             return Ok(http.clone());
         }
-        // Fails where the process has a provider already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
-            .redirect(Policy::none())
-            .retry(reqwest::retry::never())
-            .build()
-            .map_err(|error| cause(&error))?;
+        let http = builder().build().map_err(|error| cause(&error))?;
         Ok(self.0.http.get_or_init(|| http).clone())
     }
 
     /// Waits until a request to `url` may have a connection.
-    pub(super) async fn enter(&self, url: &Url) -> Permit {
+    pub(crate) async fn enter(&self, url: &Url) -> Permit {
         self.0.lanes.enter(url).await
     }
 
     /// Notes that the server of `url` asks to wait.
-    pub(super) fn pause(&self, url: &Url, wait: Duration) {
+    pub(crate) fn pause(&self, url: &Url, wait: Duration) {
         let until = Instant::now() + wait;
         let mut pauses = self.0.pauses.lock().unwrap_or_else(PoisonError::into_inner);
         let pause = pauses
@@ -59,13 +52,23 @@ impl Connections {
     }
 
     /// How long the server of `url` is to be left alone.
-    pub(super) fn pause_left(&self, url: &Url) -> Duration {
+    pub(crate) fn pause_left(&self, url: &Url) -> Duration {
         let pauses = self.0.pauses.lock().unwrap_or_else(PoisonError::into_inner);
         let until = pauses.get(&url.origin().ascii_serialization());
         until.map_or(Duration::ZERO, |until| {
             until.saturating_duration_since(Instant::now())
         })
     }
+}
+
+/// A client that leaves redirects and retries to us.
+pub(crate) fn builder() -> reqwest::ClientBuilder {
+    // Fails where the process has a provider already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(Policy::none())
+        .retry(reqwest::retry::never())
 }
 
 #[cfg(test)]

@@ -8,12 +8,13 @@ mod endpoint;
 mod lanes;
 mod problem;
 mod range;
-mod ratelimit;
+pub(crate) mod ratelimit;
 mod redirect;
 mod token;
 
-pub(crate) use client::{Asked, Client, Head, Settings};
-pub(crate) use connections::Connections;
+pub(crate) use attempts::{Attempts, Deadline};
+pub(crate) use client::{Asked, Client, Head, Settings, cause};
+pub(crate) use connections::{Connections, builder};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use problem::{Problem, Refusal};
 pub(crate) use range::{bare, content_range, validator};

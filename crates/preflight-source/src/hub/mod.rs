@@ -32,6 +32,7 @@ use preflight_model::snapshot::{Access, Origin, SourceKind};
 use tokio::sync::OnceCell;
 
 pub use offline::CachedHub;
+pub(crate) use options::STALL;
 pub use options::{HubOptions, TIMEOUT};
 
 use crate::first_range::FIRST_BYTES;

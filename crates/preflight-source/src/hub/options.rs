@@ -16,7 +16,7 @@ pub const TIMEOUT: Duration = Duration::from_mins(1);
 /// what is asked again. And a third of [`TIMEOUT`], so that there is time to ask again.
 /// Source: `HF_HUB_DOWNLOAD_TIMEOUT`,
 /// <https://huggingface.co/docs/huggingface_hub/package_reference/environment_variables>
-const STALL: Duration = Duration::from_secs(20);
+pub(crate) const STALL: Duration = Duration::from_secs(20);
 
 /// How the Hub is asked: where, as whom, for how long.
 #[derive(Debug, Clone)]

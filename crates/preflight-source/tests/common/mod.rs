@@ -21,7 +21,8 @@ pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
 pub(crate) fn open_local(input: &str) -> Box<dyn Source> {
     let model = ModelRef::from_argument(input).unwrap();
     let no_hub = || panic!("`{input}` is not on the Hub");
-    open(&model, no_hub, &ArchiveOptions::default()).unwrap()
+    let no_s3 = || panic!("`{input}` is not on S3");
+    open(&model, no_hub, &ArchiveOptions::default(), no_s3).unwrap()
 }
 
 pub(crate) fn collect_all(source: &dyn Source) -> Collected {
