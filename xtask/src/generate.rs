@@ -100,4 +100,23 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    fn every_rule_says_how_it_decides() {
+        let path = crate::repository().join("docs/how-it-decides.md");
+        let text = std::fs::read_to_string(path).expect("docs/how-it-decides.md");
+        for rule in preflight_rules::RULES {
+            let section = text
+                .split("\n### ")
+                .find_map(|section| section.strip_prefix(&format!("{}\n", rule.id)))
+                .unwrap_or_else(|| panic!("no section `### {}`", rule.id));
+            for point in [
+                "- **Stands for**: ",
+                "- **Established**: ",
+                "- **Can be wrong**: ",
+            ] {
+                assert!(section.contains(point), "`{}` lacks `{point}`", rule.id);
+            }
+        }
+    }
 }

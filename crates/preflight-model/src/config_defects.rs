@@ -198,13 +198,42 @@ fn model_type(config: &Config, defects: &mut Vec<Defect>) {
     }
 }
 
+/// The loader asks whether its class is *in* the map and takes the value for a name. A text or a list
+/// without that word does no harm. All run with transformers 4.55.4.
+fn auto_map(map: &Cursor<'_>, defects: &mut Vec<Defect>) {
+    const CLASSES: [&str; 2] = ["AutoConfig", "AutoModelForCausalLM"];
+    let names_a_class = |text: &str| CLASSES.iter().any(|class| text.contains(class));
+    let is_readable = map.is_object()
+        || map.is_array()
+            && !map
+                .elements()
+                .any(|name| name.as_str().is_some_and(names_a_class))
+        || map.as_str().is_some_and(|text| !names_a_class(text));
+    if !is_readable {
+        defects.push(at(
+            map,
+            format!(
+                "`auto_map` is {}, which the loader cannot read: remove the key",
+                map.describe()
+            ),
+        ));
+    }
+    let entries = CLASSES.iter().filter_map(|class| map.get(class));
+    for entry in entries.filter(|entry| entry.as_str().is_none() && !entry.is_array()) {
+        defects.push(at(
+            &entry,
+            format!(
+                "`auto_map` names {} in place of a class, which the loader cannot read: remove the key",
+                entry.describe()
+            ),
+        ));
+    }
+}
+
 fn top_level(config: &Config, defects: &mut Vec<Defect>) {
     let root = config.root();
-    if let Some(map) = root.get("auto_map").filter(Cursor::is_null) {
-        defects.push(at(
-            &map,
-            "`auto_map` is `null`, which the loader cannot read: remove the key".into(),
-        ));
+    if let Some(map) = root.get("auto_map") {
+        auto_map(&map, defects);
     }
     if let Some(key) = root.get("use_return_dict") {
         defects.push(at(
@@ -424,6 +453,8 @@ mod tests {
             r#"{"model_type": "llama", "torch_dtype": "bfloat16", "pad_token_id": 0, "vocab_size": 64, "hidden_act": "silu"}"#,
             r#"{"model_type": "llama", "rope_scaling": {"type": "linear", "factor": 2.0}}"#,
             r#"{"model_type": "llama", "rope_scaling": null, "torch_dtype": null, "auto_map": {}}"#,
+            r#"{"model_type": "llama", "auto_map": ["a.B"]}"#,
+            r#"{"model_type": "llama", "auto_map": {"AutoModel": null, "AutoConfig": ["a.B", null]}}"#,
             r#"{"model_type": "qwen3", "num_hidden_layers": 2, "layer_types": ["full_attention", "sliding_attention"]}"#,
             r#"{"model_type": "lfm2", "num_hidden_layers": 1, "layer_types": ["conv"]}"#,
             r#"{"model_type": "llama", "quantization_config": {"load_in_4bit": true}}"#,
@@ -455,7 +486,15 @@ mod tests {
             ),
             (
                 r#"{"model_type": "llama", "auto_map": null}"#,
-                "`auto_map` is `null`",
+                "`auto_map` is ",
+            ),
+            (
+                r#"{"model_type": "llama", "auto_map": ["AutoConfig"]}"#,
+                "`auto_map` is a list",
+            ),
+            (
+                r#"{"model_type": "llama", "auto_map": {"AutoConfig": null}}"#,
+                "in place of a class",
             ),
             (
                 r#"{"model_type": "llama", "use_return_dict": true}"#,

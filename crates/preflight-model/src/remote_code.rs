@@ -176,11 +176,17 @@ fn need(step: &'static str, code: (String, Place), path: &'static str) -> Need {
     }
 }
 
-/// What `auto_map` offers for an auto class. A list or a string in its place is ignored, as the loader
-/// ignores it.
+/// What `auto_map` offers for an auto class: a name, or a list of which the loader asks before it looks
+/// at the names. A list or a string in place of the map is ignored, as the loader ignores it.
 fn offered(map: &Cursor<'_>, auto_class: &str) -> Option<(String, Place)> {
     let entry = map.get_set(auto_class)?;
-    Some((entry.as_str()?.to_owned(), entry.place()))
+    let name = match entry.as_str() {
+        Some(name) => name.to_owned(),
+        None => entry
+            .elements()
+            .find_map(|name| name.as_str().map(str::to_owned))?,
+    };
+    Some((name, entry.place()))
 }
 
 /// `auto_map` of a tokenizer: an object with `AutoTokenizer`, or itself the pair of a slow and a fast

@@ -25,7 +25,12 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
         From::S3 => (None, "an S3 prefix"),
     };
     if kind.is_some_and(|kind| sources.contains(&kind)) {
-        return Ok(Findings::none());
+        let is_folder = kind == Some(SourceKind::Folder);
+        return Ok(if is_folder {
+            left_out(facts)
+        } else {
+            Findings::none()
+        });
     }
     let takes: Vec<_> = sources.iter().map(|source| word(*source)).collect();
     let what_for = match case.target {
@@ -45,10 +50,84 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     })
 }
 
+/// What an upload of a folder silently leaves out: empty files, and those with a component of their path
+/// that begins with a dot.
+/// Source: `together/lib/cli/api/models/upload.py` of <https://pypi.org/project/together/3.1.1/>
+fn left_out(facts: &Facts<'_>) -> Findings {
+    let files = facts.checkpoint.files;
+    let is_hidden = |path: &str| path.split('/').any(|part| part.starts_with('.'));
+    let mut findings = Findings::none();
+    let mut harmless = Vec::new();
+    for file in files.iter().filter(|file| !file.may_be_absent()) {
+        let (path, is_empty) = (file.path.as_str(), file.size == Some(0));
+        if is_hidden(path) || is_empty && !is_read(path) {
+            harmless.push(path);
+        } else if is_empty {
+            findings.push(Finding::in_file(
+                path,
+                "the file is empty: an upload of the folder silently leaves it out",
+            ));
+        }
+    }
+    if let [first, ..] = harmless[..] {
+        let number = harmless.len();
+        findings = findings.with_note(Finding::new(format!(
+            "an upload of the folder leaves out hidden and empty files: {number}, for example `{first}`"
+        )));
+    }
+    if !findings.problems.is_empty() {
+        findings = findings.with_fix("restore the empty files from where the model was saved");
+    }
+    findings
+}
+
+/// Whether a loader may look at the file: weights, tokenizer or settings at the root.
+fn is_read(path: &str) -> bool {
+    let ends = [
+        ".jinja",
+        ".json",
+        ".model",
+        ".safetensors",
+        ".tiktoken",
+        ".txt",
+    ];
+    !path.contains('/') && ends.iter().any(|end| path.ends_with(end))
+}
+
 fn word(kind: SourceKind) -> &'static str {
     match kind {
         SourceKind::Hub => "a Hub repository",
         SourceKind::Archive => "one archive",
         SourceKind::Folder => "a folder",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Repo;
+
+    #[test]
+    fn what_an_upload_of_a_folder_leaves_out() {
+        let run = |settings: &str, files: &str| {
+            Repo::new(&format!("{settings}\n{files}")).run(super::RULE.id)
+        };
+        let folder = "policy: together-2026-07\nsource: folder\n";
+        let hidden = run(
+            folder,
+            "//- .gitattributes listed 9\n//- .cache/x.json listed 9\n//- notes.md listed 0",
+        );
+        assert!(
+            hidden.contains(
+                "upload: pass\n  note: an upload of the folder leaves out hidden and empty files: 3"
+            ),
+            "{hidden}"
+        );
+        let needed = run(folder, "//- merges.txt listed 0");
+        assert!(
+            needed.contains("upload: warn\n  merges.txt: the file is empty"),
+            "{needed}"
+        );
+        let hub = run("policy: together-2026-07\n", "//- merges.txt listed 0");
+        assert!(!hub.contains("empty"), "{hub}");
     }
 }

@@ -70,6 +70,17 @@ fn unreadable_config(checkpoint: &Checkpoint<'_>) -> Option<Finding> {
         return Some(Finding::from(&Defect::at(path, place, message)));
     }
     let root = document.root();
+    // `null` too ends with an AttributeError, even beside a class that transformers has (run).
+    if let Some(map) = root
+        .get("auto_map")
+        .filter(|map| !map.is_object() && !map.is_array())
+    {
+        let message = format!(
+            "`auto_map` must be an object, it is {}: remove the key",
+            map.describe()
+        );
+        return Some(Finding::at(path, &map, message));
+    }
     let class = root
         .get_set("tokenizer_class")
         .filter(|class| class.as_str().is_none())?;
@@ -159,6 +170,11 @@ mod tests {
         };
         assert!(of("\u{feff}{}").contains("byte order mark"));
         assert!(of(r#"{"tokenizer_class": ["x"]}"#).contains("must be a string, it is a list"));
+        let map = of(r#"{"tokenizer_class": "LlamaTokenizer", "auto_map": null}"#);
+        assert!(
+            map.contains("fail\n") && map.contains("`auto_map` must be an object"),
+            "{map}"
+        );
     }
 
     #[test]
