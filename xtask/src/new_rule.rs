@@ -72,7 +72,8 @@ Next:
   4. crates/preflight-rules/policies/: give it a level for each target, with its source
   5. the page: say what it checks, why it matters and how to fix it
   6. `cargo xtask generate`
-  7. CHANGELOG.md: one line
+  7. docs/how-it-decides.md: what it stands for, how that was established, where it can be wrong
+  8. CHANGELOG.md: one line
 ";
 
 /// Where the rules are.
