@@ -1,7 +1,7 @@
 //! `check`: from MODEL to exit code.
 
 use std::io::Read as _;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use preflight_model::checkpoint::{Checkpoint, Kind};
 use preflight_model::fact::Fact;
@@ -119,8 +119,17 @@ fn options(arguments: &Check, policy: &Policy) -> Result<Options, Failure> {
             ModelType::Adapter => Some(Kind::Adapter),
         },
         fail_on_warning: arguments.fail_on == FailOn::Warning,
+        now: now(),
         ..training(&arguments.training)
     })
+}
+
+/// The clock, in seconds since 1970; none where it cannot be right.
+fn now() -> Option<i64> {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .ok()?;
+    i64::try_from(since.as_secs()).ok()
 }
 
 /// The options that the training choices give.

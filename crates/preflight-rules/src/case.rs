@@ -28,6 +28,8 @@ pub struct Options {
     pub kind: Option<Kind>,
     /// `--fail-on warning`.
     pub fail_on_warning: bool,
+    /// The time to judge at, in seconds since 1970-01-01 UTC; none where it is not known.
+    pub now: Option<i64>,
 }
 
 /// The case before the rules: one target under one policy.
@@ -41,6 +43,8 @@ pub struct Case<'a> {
     pub options: &'a Options,
     /// Whether any node of the platform holds the model at all.
     pub node: &'a NodeFit,
+    /// The time to judge at, in seconds since 1970-01-01 UTC; none where it is not known.
+    pub now: Option<i64>,
     /// The verdict of all other rules, once it is known.
     pub verdict: Option<Verdict>,
     /// What the other policies say; empty while they are being asked.

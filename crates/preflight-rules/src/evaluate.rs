@@ -110,6 +110,7 @@ impl<'a> Judge<'a> {
             policy: self.policy,
             options: self.options,
             node: &self.node,
+            now: self.options.now,
             verdict,
             others,
         }

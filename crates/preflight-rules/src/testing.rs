@@ -4,6 +4,8 @@
 //!
 //! ```text
 //! base-model: togethercomputer/llama-2-7b-chat      settings come first
+//! archive: model.tar.gz                             came in an archive; then `format`, `wrapped`, `broken`,
+//!                                                   `oddity: KIND MEMBER`, `valid: MINUTES`
 //! //- config.json                                   replaces a file: text, JSON, or tensors
 //! {"model_type": "t5"}
 //! //- config.json +                                 sets keys of a JSON file
@@ -22,6 +24,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use preflight_model::checkpoint::Checkpoint;
+use preflight_model::container::{ArchiveFormat, Container, Oddity, OddityKind, Validity};
 use preflight_model::fact::Fact;
 use preflight_model::header::dtype_named;
 use preflight_model::snapshot::{Access, Content, File, Origin, Snapshot, SourceKind};
@@ -107,6 +110,21 @@ impl Repo {
                 "unreachable" => repo.snapshot.access = Access::Unreachable(value.into()),
                 "unlisted" => {}
                 "source" => repo.snapshot.origin.stands_for = SourceKind::parse(value).unwrap(),
+                "archive" => {
+                    repo.snapshot.origin.stands_for = SourceKind::Archive;
+                    let format = ArchiveFormat::of_name(value).unwrap_or(ArchiveFormat::Other);
+                    repo.snapshot.container = Fact::Known(Container {
+                        format: Fact::Known(format),
+                        ..Container::unread(value, Validity::NoAddress, "")
+                    });
+                }
+                "format" | "wrapped" | "broken" | "oddity" | "valid" => {
+                    let Fact::Known(container) = &mut repo.snapshot.container else {
+                        panic!("{key} comes after archive")
+                    };
+                    change_container(container, key, value);
+                    repo.options.now = Some(NOW);
+                }
                 other => panic!("unknown setting {other:?}"),
             }
             if matches!(key, "refused" | "unreachable" | "unlisted") {
@@ -137,6 +155,40 @@ impl Repo {
         let mut rows: Vec<&RuleRow> = report.rules.iter().filter(|row| row.id == rule).collect();
         rows.sort_by_key(|row| row.targets.clone());
         rows.into_iter().map(row_text).collect()
+    }
+}
+
+/// The time at which archives' URLs are judged.
+const NOW: i64 = 1_762_596_672;
+
+fn change_container(container: &mut Container, key: &str, value: &str) {
+    match key {
+        "format" => {
+            container.format = ArchiveFormat::parse(value).map_or_else(
+                || Fact::Unavailable("`host` answers 403".into()),
+                Fact::Known,
+            );
+        }
+        "wrapped" => container.wrapped_in = Some(value.into()),
+        "broken" => container.broken = Some(value.into()),
+        "oddity" => {
+            let (kind, member) = value.split_once(' ').unwrap();
+            container.oddities.push(Oddity {
+                member: member.into(),
+                kind: OddityKind::parse(kind).unwrap(),
+            });
+        }
+        _ => {
+            let minutes = value.trim_end_matches(" temporary").parse::<i64>();
+            container.validity = match (value, minutes) {
+                (_, Ok(minutes)) => Validity::Until {
+                    ends_at: NOW + 60 * minutes,
+                    is_temporary: value.ends_with("temporary"),
+                },
+                ("forever", _) => Validity::Unsigned,
+                _ => Validity::Unclear("it does not say".into()),
+            };
+        }
     }
 }
 

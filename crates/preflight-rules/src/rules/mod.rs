@@ -1,6 +1,9 @@
 //! All rules. One list: docs, schema, completions and reports derive from it.
 
 mod architecture_not_causal_lm;
+mod archive_nested;
+mod archive_unsupported;
+mod archive_url_expiring;
 mod base_model_incompatible;
 mod chat_template_missing;
 mod config_invalid;
@@ -23,13 +26,18 @@ mod weights_not_safetensors;
 
 use preflight_model::checkpoint::Checkpoint;
 use preflight_model::config::Config;
+use preflight_model::container::Container;
 use preflight_model::fact::{Fact, Gap};
+use preflight_model::facts::Facts;
 
 use crate::rule::Rule;
 
 /// All rules, sorted by id.
 pub static RULES: &[&Rule] = &[
     &architecture_not_causal_lm::RULE,
+    &archive_nested::RULE,
+    &archive_unsupported::RULE,
+    &archive_url_expiring::RULE,
     &base_model_incompatible::RULE,
     &chat_template_missing::RULE,
     &config_invalid::RULE,
@@ -58,6 +66,14 @@ fn config_of<'a>(checkpoint: &'a Checkpoint<'_>) -> Result<&'a Config, Gap> {
             "there is no config.json: see config-invalid".into(),
         )),
         config => config.get(),
+    }
+}
+
+/// The archive that the files came in.
+fn container_of<'a>(facts: &'a Facts<'_>) -> Result<&'a Container, Gap> {
+    match &facts.checkpoint.snapshot.container {
+        Fact::Absent => Err(Gap::DoesNotApply("it did not come in an archive".into())),
+        container => container.get(),
     }
 }
 
