@@ -12,8 +12,10 @@ use crate::source::ListedFile;
 /// First range of a remote weight file without an index: the header of a model of 300 tensors has
 /// about 40 kB, and a single file seldom has more.
 pub(crate) const FIRST_BYTES: u64 = 64 << 10;
-/// Least and most of a first range that follows from an index.
-const BOUNDS: (u64, u64) = (512, 2 << 20);
+/// Most bytes of a first range that follows from an index.
+const MOST: u64 = 2 << 20;
+/// Least bytes of one that follows from the size of the index alone.
+const LEAST: u64 = 512;
 /// Tenths of a header byte per byte of index, where only its size is known. An entry of the index is the
 /// tensor's name and about 45 bytes, one of the header the name and about 85: of the recordings in `fixtures/`
 /// the headers have 1.3 to 1.5 times the bytes of the index, and the longest of a model's shards seldom more
@@ -59,7 +61,7 @@ impl FirstRange {
             .find(|file| file.path == wanted::INDEX)
             .and_then(|file| file.size);
         let likely = match index_size.and_then(|bytes| bytes.checked_div(count)) {
-            Some(share) => within(share.saturating_mul(HEADER_TENTHS_PER_INDEX) / 10),
+            Some(share) => (share.saturating_mul(HEADER_TENTHS_PER_INDEX) / 10).clamp(LEAST, MOST),
             None => FIRST_BYTES,
         };
         // What is wrong with an index is for the rules to say.
@@ -75,10 +77,8 @@ impl FirstRange {
                 let (tensors, names): &(u64, u64) = by_file.get(file.path.as_str())?;
                 let digits = file.size?.checked_ilog10().unwrap_or(0) + 1;
                 let entry = ENTRY_BYTES + 2 * u64::from(digits);
-                Some((
-                    file.path.clone(),
-                    within(HEADER_BYTES + names + tensors * entry),
-                ))
+                let header = HEADER_BYTES + names + tensors * entry;
+                Some((file.path.clone(), header.min(MOST)))
             })
             .collect();
         Self {
@@ -93,11 +93,6 @@ impl FirstRange {
         let likely = self.by_file.get(path).copied().unwrap_or(self.likely);
         likely.min(self.most).max(LENGTH_PREFIX_BYTES)
     }
-}
-
-fn within(bytes: u64) -> u64 {
-    let (least, most) = BOUNDS;
-    bytes.clamp(least, most)
 }
 
 #[cfg(test)]
