@@ -2,7 +2,7 @@
 //!
 //! Names, dtypes and shapes are those that the library named in each case wrote for a linear layer of
 //! 192 inputs and 80 outputs (15 360 weights), unless the case says otherwise; run on 2026-11-22 with
-//! torch 2.15.0.
+//! torch 2.15.0, but for what a case calls read.
 
 #![allow(
     clippy::unwrap_used,
@@ -145,7 +145,7 @@ fn bitsandbytes() {
     unknown(four, "a.weight U8 [7680, 1]", 15_360);
 }
 
-/// compressed-tensors 0.20.0 and 0.11.0, run with both.
+/// compressed-tensors 0.20.0 (run) and 0.11.0 (read).
 #[test]
 fn compressed_tensors_packed() {
     let config = |bits: u64, strategy: &str| {

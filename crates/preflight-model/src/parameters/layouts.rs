@@ -216,8 +216,8 @@ fn bitsandbytes(tensor: &Tensor<'_>, stored: &Stored<'_>) -> Option<Held> {
 /// The number of inputs stands in `weight_shape`, which is data, not header. The groups of the scale
 /// tell it too; without groups it is known to within a word. Up to 0.13 a word held `32 / bits` values,
 /// so that of three bits two were unused; later ones leave no gap.
-/// Source: compressed-tensors 0.20.0, `compressors/pack_quantized/helpers.py` and `compressors/nvfp4`;
-/// 0.11.0, `compressors/quantized_compressors/pack_quantized.py`. Run with both.
+/// Source: compressed-tensors 0.20.0, `compressors/pack_quantized/helpers.py` and `compressors/nvfp4` (run);
+/// 0.11.0, `compressors/quantized_compressors/pack_quantized.py` (read).
 fn pack_quantized(
     tensor: &Tensor<'_>,
     module: &str,
