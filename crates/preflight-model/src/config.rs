@@ -23,6 +23,49 @@ const TEXT_SECTIONS: [&str; 4] = ["text_config", "text_encoder", "decoder", "gen
 /// <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/models/gemma3/configuration_gemma3.py>
 const TEXT_BY_DEFAULT: [&str; 4] = ["gemma3", "gemma3n", "llama4", "llava"];
 
+/// Composite model types that look the class of a part up by the `model_type` that it names: those
+/// that do so for the text alone, for text and images, for text and sound.
+/// Source: `CONFIG_MAPPING[text_config["model_type"]]` in the configurations of
+/// <https://github.com/huggingface/transformers/tree/v4.55.4/src/transformers/models>
+const LOOKS_UP_PARTS: [(&str, &[&str]); 3] = [
+    (
+        "",
+        &[
+            "blip-2",
+            "fuyu",
+            "got_ocr2",
+            "granite_speech",
+            "idefics2",
+            "idefics3",
+            "instructblip",
+            "instructblipvideo",
+            "internvl",
+            "janus",
+            "perception_lm",
+            "smolvlm",
+        ],
+    ),
+    (
+        "vision_config",
+        &[
+            "aya_vision",
+            "cohere2_vision",
+            "deepseek_vl",
+            "deepseek_vl_hybrid",
+            "llava",
+            "llava_next",
+            "llava_next_video",
+            "llava_onevision",
+            "mistral3",
+            "paligemma",
+            "shieldgemma2",
+            "video_llava",
+            "vipllava",
+        ],
+    ),
+    ("audio_config", &["qwen2_audio", "voxtral"]),
+];
+
 static EMPTY: LazyLock<Document> =
     LazyLock::new(|| Document::parse(b"{}").expect("an empty object is JSON"));
 
@@ -82,6 +125,21 @@ impl Config {
             defaults: model_type.and_then(class_defaults),
             model_type,
             cursor,
+        })
+    }
+
+    /// The `model_type` of each part that the class around it looks up by that name, with the part's key.
+    pub fn parts_looked_up(&self) -> impl Iterator<Item = (&'static str, Cursor<'_>)> {
+        let named = self.model_type().unwrap_or_default();
+        let row = LOOKS_UP_PARTS
+            .into_iter()
+            .find(|(_, types)| types.contains(&named));
+        let keys = row
+            .into_iter()
+            .flat_map(|(other, _)| ["text_config", other]);
+        keys.filter_map(|key| {
+            let part = self.root().get(key)?;
+            Some((key, part.get("model_type")?))
         })
     }
 
@@ -184,6 +242,18 @@ impl<'a> Section<'a> {
     /// The first of several spellings that has a whole number.
     pub fn first_u64(&self, keys: &[&str]) -> Option<u64> {
         keys.iter().find_map(|key| self.u64(key))
+    }
+
+    /// Whether the class has this setting, under this name or its own.
+    pub fn reads(&self, key: &str) -> bool {
+        let name = self.stored_name(key).unwrap_or(key);
+        self.defaults
+            .is_some_and(|class| class.defaults.contains_key(name))
+    }
+
+    /// Whether the class has a fixed default for it, other than none.
+    pub fn has_default(&self, key: &str) -> bool {
+        self.default(key).is_some_and(|default| !default.is_null())
     }
 
     fn stored_name(&self, key: &str) -> Option<&'static str> {

@@ -4,6 +4,9 @@
 //! how. A check that holds for some classes only is made for those only: a wrong "broken" is as bad
 //! as a wrong "fine".
 
+mod rope;
+mod values;
+
 use crate::config::{Config, Section};
 use crate::fact::Defect;
 use crate::json::{Cursor, Number, Tolerated, Value};
@@ -18,16 +21,14 @@ const DTYPES: [&str; 7] = [
 
 /// Keys of `ACT2FN`.
 /// Source: <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/activations.py>
-const ACTIVATIONS: [&str; 23] = [
+const ACTIVATIONS: [&str; 20] = [
     "gelu",
     "gelu_10",
     "gelu_accurate",
     "gelu_fast",
     "gelu_new",
     "gelu_python",
-    "gelu_python_tanh",
     "gelu_pytorch_tanh",
-    "hardswish",
     "laplace",
     "leaky_relu",
     "linear",
@@ -41,74 +42,107 @@ const ACTIVATIONS: [&str; 23] = [
     "silu",
     "swish",
     "tanh",
-    "xielu",
 ];
 
-/// Rope types and what each needs beside its name.
-/// Source: <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/modeling_rope_utils.py>
-const ROPE_TYPES: [(&str, &[&str]); 6] = [
-    ("default", &[]),
-    ("linear", &["factor"]),
-    ("dynamic", &["factor"]),
-    ("yarn", &["factor"]),
-    ("longrope", &["short_factor", "long_factor"]),
-    (
-        "llama3",
-        &[
-            "factor",
-            "original_max_position_embeddings",
-            "low_freq_factor",
-            "high_freq_factor",
-        ],
-    ),
-];
-
-/// Model types whose config class checks `rope_scaling` by the common function.
-const ROPE_CHECKED: [&str; 14] = [
+/// Model types whose embedding is built with `padding_idx = pad_token_id`: of the 128 causal ones, those
+/// that could not be built with a pad token beyond the vocabulary.
+const PADDING_CHECKED: [&str; 83] = [
     "arcee",
+    "aria_text",
+    "bamba",
+    "bart",
+    "bert",
+    "bert-generation",
+    "big_bird",
+    "bigbird_pegasus",
+    "biogpt",
+    "bitnet",
+    "blenderbot",
+    "blenderbot-small",
+    "camembert",
+    "code_llama",
     "cohere",
+    "cohere2",
+    "data2vec-text",
+    "dbrx",
+    "deepseek_v2",
     "deepseek_v3",
+    "diffllama",
+    "doge",
+    "electra",
+    "ernie",
+    "ernie4_5",
+    "exaone4",
+    "falcon_h1",
+    "gemma",
+    "gemma2",
     "gemma3_text",
+    "git",
+    "glm",
+    "glm4",
+    "glm4_moe",
     "gpt_oss",
     "granite",
+    "granitemoe",
+    "granitemoeshared",
+    "helium",
+    "jamba",
+    "jetmoe",
+    "lfm2",
     "llama",
+    "llama4_text",
+    "marian",
+    "mbart",
+    "mega",
+    "megatron-bert",
+    "minimax",
     "mistral",
     "mixtral",
+    "modernbert-decoder",
+    "mvp",
+    "olmo",
+    "olmo2",
+    "olmoe",
+    "open-llama",
+    "opt",
+    "pegasus",
+    "persimmon",
+    "phi",
+    "phi3",
+    "phimoe",
+    "plbart",
     "qwen2",
     "qwen2_moe",
     "qwen3",
     "qwen3_moe",
+    "recurrent_gemma",
+    "rembert",
+    "roberta",
+    "roberta-prelayernorm",
+    "roc_bert",
+    "roformer",
     "smollm3",
+    "stablelm",
+    "starcoder2",
+    "trocr",
+    "whisper",
+    "xglm",
+    "xlm-roberta",
+    "xlm-roberta-xl",
+    "xmod",
 ];
 
-/// Model types whose embedding is built with `padding_idx = pad_token_id`.
-const PADDING_CHECKED: [&str; 17] = [
-    "cohere",
-    "deepseek_v3",
-    "gemma",
-    "gemma2",
-    "gemma3_text",
-    "gpt_oss",
-    "granite",
-    "llama",
-    "mistral",
-    "mixtral",
-    "olmo2",
-    "phi",
-    "phi3",
-    "qwen2",
-    "qwen3",
-    "qwen3_moe",
-    "smollm3",
-];
-
-/// Model types whose config class checks `layer_types`.
-const LAYER_TYPES_CHECKED: [&str; 8] = [
+/// Model types whose config class checks `layer_types`: those that call `layer_type_validation`.
+const LAYER_TYPES_CHECKED: [&str; 12] = [
     "cohere2",
+    "dots1",
     "exaone4",
     "gemma2",
     "gemma3_text",
+    "gemma3n_text",
     "gpt_oss",
+    "llama4_text",
+    "minimax",
     "qwen2",
     "qwen3",
     "smollm3",
@@ -120,28 +154,20 @@ const LAYER_TYPES: [&str; 4] = [
     "linear_attention",
 ];
 
-/// Sizes that must be numbers wherever they stand.
-const SIZES: [&str; 8] = [
-    "hidden_size",
-    "intermediate_size",
-    "max_position_embeddings",
-    "num_attention_heads",
-    "num_hidden_layers",
-    "num_key_value_heads",
-    "rope_theta",
-    "vocab_size",
+/// Properties of config classes that cannot be set, by model types; no types are all.
+/// Source: `inspect` over the classes of transformers 4.55.4.
+const READ_ONLY: [(&[&str], &[&str]); 4] = [
+    (&[], &["use_return_dict"]),
+    (
+        &["bamba", "falcon_h1", "jamba", "recurrent_gemma"],
+        &["layers_block_type"],
+    ),
+    (&["jamba"], &["layers_num_experts"]),
+    (&["falcon"], &["head_dim", "rotary"]),
 ];
 
-/// Sizes of tensors and loops, which `torch` and Python's `range` take as whole numbers only, and
-/// tensors not below 0 nor beyond 63 bits
-/// (<https://docs.pytorch.org/docs/stable/generated/torch.empty.html>).
-const WHOLE_SIZES: [&str; 5] = [
-    "hidden_size",
-    "intermediate_size",
-    "num_attention_heads",
-    "num_hidden_layers",
-    "vocab_size",
-];
+/// Model types whose heads must divide the hidden size for the model to be built.
+const HEADS_DIVIDE: [&str; 3] = ["falcon", "gpt2", "gpt_neox"];
 
 /// Everything about this config.json that the loader would stop at.
 pub fn find(config: &Config) -> Vec<Defect> {
@@ -149,16 +175,18 @@ pub fn find(config: &Config) -> Vec<Defect> {
     mistakes_of_json(config, &mut defects);
     model_type(config, &mut defects);
     top_level(config, &mut defects);
-    let text = config.text();
-    dtype(&config.whole(), &mut defects);
+    let (whole, text) = (config.whole(), config.text());
+    dtype(&whole, &mut defects);
+    values::find(&whole, &mut defects);
     if !text.cursor().place().pointer.is_empty() {
         dtype(&text, &mut defects);
+        values::find(&text, &mut defects);
     }
-    sizes(&text, &mut defects);
-    rope_scaling(&text, &mut defects);
+    stray_parts(config, &mut defects);
+    rope::find(&text, &mut defects);
     layer_types(&text, &mut defects);
     pad_token(&text, &mut defects);
-    activation(&text, &mut defects);
+    heads(&text, &mut defects);
     defects
 }
 
@@ -235,20 +263,27 @@ fn top_level(config: &Config, defects: &mut Vec<Defect>) {
     if let Some(map) = root.get("auto_map") {
         auto_map(&map, defects);
     }
-    if let Some(key) = root.get("use_return_dict") {
-        defects.push(at(
-            &key,
-            "`use_return_dict` is a read-only property: the loader cannot set it".into(),
-        ));
+    for (types, names) in READ_ONLY {
+        let of_type = types.is_empty() || config.model_type().is_some_and(|it| types.contains(&it));
+        for name in names.iter().filter(|_| of_type) {
+            if let Some(key) = root.get(name) {
+                let message =
+                    format!("`{name}` is a read-only property of the config class: remove it");
+                defects.push(at(&key, message));
+            }
+        }
     }
     let Some(quantization) = root.get("quantization_config") else {
         return;
     };
     let flag = |key: &str| quantization.get(key).and_then(|value| value.as_bool()) == Some(true);
-    if quantization.is_null() {
+    if !quantization.is_object() {
+        let found = quantization.describe();
         defects.push(at(
             &quantization,
-            "`quantization_config` is `null`, which the loader cannot read: remove the key".into(),
+            format!(
+                "`quantization_config` is {found}, which the loader cannot read: remove the key"
+            ),
         ));
     } else if quantization.get_set("quant_method").is_none()
         && !flag("load_in_4bit")
@@ -265,6 +300,17 @@ fn dtype(section: &Section<'_>, defects: &mut Vec<Defect>) {
     let Some(given) = section.given("torch_dtype") else {
         return;
     };
+    let is_whole = matches!(
+        given.value(),
+        Value::Number(Number::Int(_)) | Value::Bool(_)
+    );
+    if is_whole || given.is_array() {
+        let found = given.describe();
+        defects.push(at(
+            &given,
+            format!("`torch_dtype` must name a dtype of torch, it is {found}"),
+        ));
+    }
     let Some(name) = given.as_str() else { return };
     if !DTYPES.contains(&name) {
         let meant = name.strip_prefix("torch.").unwrap_or(name);
@@ -286,96 +332,22 @@ fn dtype(section: &Section<'_>, defects: &mut Vec<Defect>) {
     }
 }
 
-fn sizes(text: &Section<'_>, defects: &mut Vec<Defect>) {
-    for key in SIZES {
-        if let Some(given) = text.given(key).filter(|given| given.as_str().is_some()) {
-            defects.push(at(
-                &given,
-                format!("`{key}` must be a number, it is {}", given.describe()),
-            ));
-        }
-    }
-    for key in WHOLE_SIZES {
-        let Some(given) = text.given(key) else {
-            continue;
-        };
-        if given.is_null() && key != "intermediate_size" && text.class().is_some() {
-            defects.push(at(
-                &given,
-                format!("`{key}` must be a number, it is `null`"),
-            ));
-        }
-        let Value::Number(number) = given.value() else {
-            continue;
-        };
-        let is_size = match number {
-            Number::Float(_) | Number::BigInt(_) => false,
-            // A model without layers is built without a word, and is no model.
-            Number::Int(value) => *value >= i64::from(key != "intermediate_size"),
-        };
-        if !is_size {
-            let found = given.describe();
-            defects.push(at(
-                &given,
-                format!(
-                    "`{key}` must be a whole number above 0 that a tensor can have, it is {found}"
-                ),
-            ));
-        }
-    }
-}
-
 fn is_one_of(text: &Section<'_>, types: &[&str]) -> bool {
     text.model_type()
         .is_some_and(|model_type| types.contains(&model_type))
 }
 
-fn rope_scaling(text: &Section<'_>, defects: &mut Vec<Defect>) {
-    let Some(scaling) = text.given("rope_scaling") else {
-        return;
-    };
-    if scaling.is_null() || !is_one_of(text, &ROPE_CHECKED) {
-        return;
-    }
-    if !scaling.is_object() {
-        let message = format!(
-            "`rope_scaling` must be an object, it is {}",
-            scaling.describe()
-        );
-        defects.push(at(&scaling, message));
-        return;
-    }
-    let kind = scaling
-        .get_set("rope_type")
-        .or_else(|| scaling.get_set("type"));
-    let Some(kind) = kind.as_ref().and_then(Cursor::as_str) else {
-        defects.push(at(&scaling, "`rope_scaling` names no `rope_type`".into()));
-        return;
-    };
-    let Some((_, needs)) = ROPE_TYPES.iter().find(|(known, _)| *known == kind) else {
-        defects.push(at(
-            &scaling,
-            format!("`rope_scaling` has the unknown `rope_type` `{kind}`"),
-        ));
-        return;
-    };
-    let missing: Vec<_> = needs
-        .iter()
-        .filter(|key| scaling.get(key).is_none())
-        .collect();
-    for key in missing {
-        defects.push(at(
-            &scaling,
-            format!("`rope_scaling` of type `{kind}` needs `{key}`"),
-        ));
-    }
-}
-
 fn layer_types(text: &Section<'_>, defects: &mut Vec<Defect>) {
-    let Some(types) = text.given("layer_types").filter(Cursor::is_array) else {
+    let given = text.given("layer_types").filter(|types| !types.is_null());
+    let Some(types) = given.filter(|_| is_one_of(text, &LAYER_TYPES_CHECKED)) else {
         return;
     };
-    if !is_one_of(text, &LAYER_TYPES_CHECKED) {
+    if !types.is_array() {
+        let found = types.describe();
+        defects.push(at(
+            &types,
+            format!("`layer_types` must be a list, it is {found}"),
+        ));
         return;
     }
     let unknown = types.elements().find(|kind| {
@@ -405,31 +377,74 @@ fn pad_token(text: &Section<'_>, defects: &mut Vec<Defect>) {
     let Some(pad) = text.given("pad_token_id") else {
         return;
     };
-    let Some((token, vocabulary)) = pad.as_u64().zip(text.u64("vocab_size")) else {
+    if pad.is_null() || !is_one_of(text, &PADDING_CHECKED) {
         return;
+    }
+    let vocabulary = text.u64("vocab_size");
+    let message = match pad.value() {
+        // A negative one counts from the end.
+        Value::Number(Number::Int(token)) => {
+            let is_beyond = vocabulary.is_some_and(|tokens| {
+                let token = if *token < 0 {
+                    token.unsigned_abs() - 1
+                } else {
+                    token.unsigned_abs()
+                };
+                token >= tokens
+            });
+            is_beyond.then(|| {
+                let tokens = vocabulary.unwrap_or_default();
+                format!(
+                    "`pad_token_id` is {token}, beyond the last of {tokens} tokens of `vocab_size`"
+                )
+            })
+        }
+        Value::Number(_) | Value::Bool(_) => {
+            let found = pad.describe();
+            Some(format!(
+                "`pad_token_id` must be a whole number, it is {found}"
+            ))
+        }
+        _ => None,
     };
-    if is_one_of(text, &PADDING_CHECKED) && token >= vocabulary {
+    defects.extend(message.map(|message| at(&pad, message)));
+}
+
+fn heads(text: &Section<'_>, defects: &mut Vec<Defect>) {
+    let sizes = text
+        .u64("hidden_size")
+        .zip(text.u64("num_attention_heads"))
+        .filter(|(_, heads)| *heads > 0 && is_one_of(text, &HEADS_DIVIDE));
+    if let Some((hidden, heads)) = sizes.filter(|(hidden, heads)| hidden % heads != 0) {
+        let place = text
+            .given("num_attention_heads")
+            .or_else(|| text.given("hidden_size"));
+        let place = place.unwrap_or_else(|| text.cursor().clone());
         defects.push(at(
-            &pad,
-            format!(
-                "`pad_token_id` is {token}, beyond the last of {vocabulary} tokens of `vocab_size`"
-            ),
+            &place,
+            format!("`hidden_size` {hidden} is not divisible by `num_attention_heads` {heads}"),
         ));
     }
 }
 
-fn activation(text: &Section<'_>, defects: &mut Vec<Defect>) {
-    if text.class().is_none() {
-        return;
-    }
-    let Some(given) = text.given("hidden_act") else {
+/// Parts that the loader takes for the language model (`get_text_config`) and that a class without
+/// parts keeps as a bare object, at which the load ends.
+fn stray_parts(config: &Config, defects: &mut Vec<Defect>) {
+    let whole = config.whole();
+    let Some(class) = whole.class().filter(|class| class.sub_configs.is_empty()) else {
         return;
     };
-    if let Some(name) = given.as_str().filter(|name| !ACTIVATIONS.contains(name)) {
-        defects.push(at(
-            &given,
-            format!("`hidden_act` is `{name}`, which is no activation of transformers"),
-        ));
+    let is_causal = class.causal_lm.is_some();
+    for key in ["text_config", "decoder", "generator"] {
+        let stray = config.root().get_set(key);
+        let is_own = class.defaults.contains_key(key);
+        if let Some(part) = stray.filter(|_| is_causal && !is_own) {
+            let name = &class.config_class;
+            defects.push(at(
+                &part,
+                format!("`{key}` is no part of `{name}`, and the loader takes it for the language model: remove it"),
+            ));
+        }
     }
 }
 
@@ -459,6 +474,14 @@ mod tests {
             r#"{"model_type": "lfm2", "num_hidden_layers": 1, "layer_types": ["conv"]}"#,
             r#"{"model_type": "llama", "quantization_config": {"load_in_4bit": true}}"#,
             r#"{"model_type": "gpt2", "pad_token_id": 50257}"#,
+            r#"{"model_type": "llama", "pad_token_id": -1, "bos_token_id": [1, 2], "eos_token_id": "x"}"#,
+            r#"{"model_type": "llama", "max_position_embeddings": "4096", "use_cache": "x", "tie_word_embeddings": "x"}"#,
+            r#"{"model_type": "llama", "is_encoder_decoder": true, "num_labels": 1, "id2label": {"0": "a"}, "pruned_heads": {}}"#,
+            r#"{"model_type": "llama", "_attn_implementation": "flash_attention_2", "problem_type": "regression"}"#,
+            r#"{"model_type": "mistral", "rope_scaling": "x", "sliding_window": null, "head_dim": null}"#,
+            r#"{"model_type": "gpt2", "rope_scaling": "x", "rms_norm_eps": "x", "n_inner": null}"#,
+            r#"{"model_type": "gpt_oss", "hidden_act": "x"}"#,
+            r#"{"model_type": "acme", "rms_norm_eps": "x", "text_config": {}}"#,
             r#"{"model_type": "llama", "num_hidden_layers": 1, "intermediate_size": 0, "rope_theta": 1e6, "max_position_embeddings": 8192.0}"#,
         ] {
             assert_eq!(messages(text), "", "{text}");
@@ -514,7 +537,7 @@ mod tests {
             ),
             (
                 r#"{"model_type": "llama", "hidden_size": null}"#,
-                "`hidden_size` must be a number, it is `null`",
+                "`hidden_size` must be a whole number above 0 that a tensor can have, it is `null`",
             ),
             (
                 r#"{"model_type": "qwen2", "rope_scaling": {"type": "mrope"}}"#,
@@ -534,7 +557,7 @@ mod tests {
             ),
             (
                 r#"{"model_type": "llama", "rope_scaling": {"rope_type": "llama3", "factor": 2.0}}"#,
-                "needs `low_freq_factor`",
+                "needs `original_max_position_embeddings`, `low_freq_factor`",
             ),
             (
                 r#"{"model_type": "qwen3", "layer_types": ["zzz"]}"#,
@@ -550,11 +573,11 @@ mod tests {
             ),
             (
                 r#"{"model_type": "llama", "hidden_act": "zzz"}"#,
-                "`hidden_act` is `zzz`",
+                "`hidden_act` must be an activation of transformers, it is the string `zzz`",
             ),
             (
                 r#"{"model_type": "llama", "hidden_size": "4096"}"#,
-                "`hidden_size` must be a number",
+                "`hidden_size` must be a whole number",
             ),
             (
                 r#"{"model_type": "llama", "hidden_size": 4096.0}"#,
@@ -567,6 +590,90 @@ mod tests {
             (
                 r#"{"model_type": "llama", "num_attention_heads": -1}"#,
                 "`num_attention_heads` must be a whole number",
+            ),
+            (
+                r#"{"model_type": "llama", "id2label": {"a": "b"}}"#,
+                "`id2label` must be an object with whole numbers as keys",
+            ),
+            (
+                r#"{"model_type": "llama", "problem_type": "x"}"#,
+                "`problem_type` must be one of",
+            ),
+            (
+                r#"{"model_type": "llama", "rms_norm_eps": "1e-5"}"#,
+                "`rms_norm_eps` must be a number, it is the string `1e-5`",
+            ),
+            (
+                r#"{"model_type": "llama", "attention_dropout": 1.5}"#,
+                "`attention_dropout` must be a number from 0 to 1",
+            ),
+            (
+                r#"{"model_type": "gpt2", "n_positions": null}"#,
+                "`max_position_embeddings` must be a whole number above 0",
+            ),
+            (
+                r#"{"model_type": "gpt2", "activation_function": null}"#,
+                "`activation_function` must be an activation",
+            ),
+            (
+                r#"{"model_type": "gpt2", "pad_token_id": "0"}"#,
+                "`pad_token_id` must be a whole number",
+            ),
+            (
+                r#"{"model_type": "llama", "pad_token_id": -65, "vocab_size": 64}"#,
+                "`pad_token_id` is -65, beyond",
+            ),
+            (
+                r#"{"model_type": "llama", "pad_token_id": 0.0}"#,
+                "`pad_token_id` must be a whole number",
+            ),
+            (
+                r#"{"model_type": "granite", "rope_scaling": {"type": "linear", "factor": 2.0}}"#,
+                "reads `rope_type`",
+            ),
+            (
+                r#"{"model_type": "llama", "rope_scaling": {"type": "linear", "factor": "2"}}"#,
+                "`factor` of `rope_scaling` must be a number",
+            ),
+            (
+                r#"{"model_type": "falcon", "rope_scaling": {"factor": 2.0}}"#,
+                "names no `rope_type`",
+            ),
+            (
+                r#"{"model_type": "qwen3", "layer_types": "full_attention"}"#,
+                "`layer_types` must be a list",
+            ),
+            (
+                r#"{"model_type": "llama", "torch_dtype": ["bfloat16"]}"#,
+                "must name a dtype of torch, it is a list",
+            ),
+            (
+                r#"{"model_type": "llama", "quantization_config": "gptq"}"#,
+                "`quantization_config` is the string",
+            ),
+            (
+                r#"{"model_type": "falcon", "head_dim": 64}"#,
+                "`head_dim` is a read-only property",
+            ),
+            (
+                r#"{"model_type": "gpt2", "n_head": 5}"#,
+                "is not divisible by `num_attention_heads` 5",
+            ),
+            (
+                r#"{"model_type": "phi3", "rope_scaling": {"type": "longrope"}}"#,
+                "must be an object of `type`, `short_factor`",
+            ),
+            (
+                r#"{"model_type": "llama", "auto_map": 5}"#,
+                "`auto_map` is `5`",
+            ),
+            (
+                r#"{"model_type": "llama", "text_config": {}}"#,
+                "`text_config` is no part of `LlamaConfig`",
+            ),
+            (
+                r#"{"model_type": "llama", "_attn_implementation": "flash"}"#,
+                "must be an attention of transformers",
             ),
             (
                 r#"{"model_type": "gemma3", "text_config": {"torch_dtype": "auto"}}"#,

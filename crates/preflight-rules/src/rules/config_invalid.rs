@@ -61,6 +61,7 @@ fn of_config(facts: &Facts<'_>, config: &Config) -> Outcome {
             "adapter_config.json stands beside a whole model: a loader with PEFT takes `{base}` and the adapter instead; remove the file if the weights are merged"
         )));
     }
+    findings.problems.extend(unknown_parts(facts, config));
     match unknown_type(facts, config) {
         Some(Ok(finding)) => findings.push(finding),
         Some(Err(gap)) if findings.problems.is_empty() => return Err(gap),
@@ -94,6 +95,27 @@ fn unknown_type(facts: &Facts<'_>, config: &Config) -> Option<Result<Finding, Ga
             Release::newest()
         ))),
     })
+}
+
+/// Parts of a composite config whose model type the release does not know: the class around them looks
+/// it up, and fails.
+fn unknown_parts(facts: &Facts<'_>, config: &Config) -> Vec<Finding> {
+    let release = facts.release;
+    let unknown = config.parts_looked_up().filter_map(|(key, named)| {
+        let name = named.as_str()?;
+        if release::knows_model_type(release, name) {
+            return None;
+        }
+        let since = match release::model_type_since(name) {
+            Some(since) => format!("known since transformers {since}"),
+            None => "known to no release".into(),
+        };
+        let message = format!(
+            "`model_type` of `{key}` is `{name}`, {since}: transformers {release} stops at it"
+        );
+        Some(Finding::at("config.json", &named, message))
+    });
+    unknown.collect()
 }
 
 /// Whether two names differ in nothing but case and separators: `gpt-oss` and `gpt_oss`. Names that are
@@ -141,6 +163,25 @@ mod tests {
             defect_decides.contains("fail\n  config.json:1:24: `auto_map` is `null`"),
             "{defect_decides}"
         );
+    }
+
+    #[test]
+    fn the_type_of_a_part_is_looked_up_too() {
+        let of_part = |name: &str| {
+            of(&format!(
+                r#"{{"model_type": "mistral3", "text_config": {{"model_type": "{name}"}}}}"#
+            ))
+        };
+        assert_eq!(of_part("mistral"), "upload, fine-tune: pass\n");
+        let later = of_part("ministral3");
+        assert!(
+            later.starts_with("upload, fine-tune: fail\n  config.json:1:44: `model_type` of `text_config` is `ministral3`, known since"),
+            "{later}"
+        );
+        assert!(of_part("acme").contains("known to no release"));
+        // Gemma 3 has one class for its text part and does not look at the name.
+        let fixed = of(r#"{"model_type": "gemma3", "text_config": {"model_type": "acme"}}"#);
+        assert_eq!(fixed, "upload, fine-tune: pass\n");
     }
 
     #[test]

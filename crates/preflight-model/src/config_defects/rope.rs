@@ -1,0 +1,171 @@
+//! `rope_scaling`: which forms of it each family of classes takes.
+
+use super::{PATH, is_one_of};
+use crate::config::Section;
+use crate::fact::Defect;
+use crate::json::Cursor;
+
+/// Rope types and what each needs beside its name.
+/// Source: <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/modeling_rope_utils.py>
+const ROPE_TYPES: [(&str, &[&str]); 6] = [
+    ("default", &[]),
+    ("linear", &["factor"]),
+    ("dynamic", &["factor"]),
+    ("yarn", &["factor"]),
+    ("longrope", &["short_factor", "long_factor"]),
+    (
+        "llama3",
+        &[
+            "factor",
+            "original_max_position_embeddings",
+            "low_freq_factor",
+            "high_freq_factor",
+        ],
+    ),
+];
+
+/// Parameters that are calculated with.
+const FIGURES: [&str; 6] = [
+    "beta_fast",
+    "beta_slow",
+    "factor",
+    "high_freq_factor",
+    "low_freq_factor",
+    "original_max_position_embeddings",
+];
+
+/// Model types whose config class checks it by the common function, so that it must be an object.
+/// Source: the calls of `rope_config_validation` in
+/// <https://github.com/huggingface/transformers/tree/v4.55.4/src/transformers/models>
+const CHECKED: [&str; 29] = [
+    "arcee",
+    "aria_text",
+    "code_llama",
+    "cohere",
+    "cohere2",
+    "deepseek_v2",
+    "deepseek_v3",
+    "diffllama",
+    "doge",
+    "ernie4_5",
+    "gemma3_text",
+    "glm4_moe",
+    "gpt_neox",
+    "gpt_neox_japanese",
+    "gpt_oss",
+    "granite",
+    "granitemoe",
+    "granitemoeshared",
+    "llama",
+    "olmoe",
+    "persimmon",
+    "phi",
+    "qwen2",
+    "qwen2_moe",
+    "qwen3",
+    "qwen3_moe",
+    "smollm3",
+    "stablelm",
+    "starcoder2",
+];
+
+/// Those of them that do not know the older name `type` of `rope_type`.
+const WITHOUT_OLD_NAME: [&str; 6] = [
+    "cohere",
+    "cohere2",
+    "gemma3_text",
+    "granite",
+    "granitemoe",
+    "granitemoeshared",
+];
+
+/// Model types that first look at it when the model is built, and pass over what is no object.
+const UNCHECKED: [&str; 13] = [
+    "bamba", "bitnet", "falcon", "gemma", "gemma2", "glm", "glm4", "helium", "jetmoe", "minimax",
+    "mistral", "mixtral", "moshi",
+];
+
+/// Whether the class has the common rotary embedding, that of GPT-NeoX aside: it has its own keys.
+pub(super) fn is_rotary(text: &Section<'_>) -> bool {
+    (is_one_of(text, &CHECKED)
+        || is_one_of(text, &UNCHECKED)
+        || is_one_of(text, &["olmo", "olmo2"]))
+        && !is_one_of(text, &["gpt_neox", "gpt_neox_japanese"])
+}
+
+/// What is wrong with `rope_scaling` of this section.
+pub(super) fn find(text: &Section<'_>, defects: &mut Vec<Defect>) {
+    let Some(scaling) = text
+        .given("rope_scaling")
+        .filter(|scaling| !scaling.is_null())
+    else {
+        return;
+    };
+    let own = text.model_type().and_then(|model_type| match model_type {
+        "olmo" | "olmo2" => Some((["type", "factor", "factor"], "`type` and `factor`")),
+        "phi3" => Some((
+            ["type", "short_factor", "long_factor"],
+            "`type`, `short_factor` and `long_factor`",
+        )),
+        _ => None,
+    });
+    if let Some((keys, named)) = own {
+        let others = scaling.members().any(|(key, _)| !keys.contains(&key));
+        if others || keys.iter().any(|key| scaling.get_set(key).is_none()) {
+            let message = format!("`rope_scaling` of this class must be an object of {named}");
+            defects.push(Defect::at(PATH, scaling.place(), message));
+        }
+        return;
+    }
+    let is_checked = is_one_of(text, &CHECKED);
+    let is_looked_at = is_checked || is_one_of(text, &UNCHECKED) && scaling.is_object();
+    if !is_looked_at {
+        return;
+    }
+    if let Err(message) = check(text, &scaling) {
+        defects.push(Defect::at(PATH, scaling.place(), message));
+    }
+}
+
+fn check(text: &Section<'_>, scaling: &Cursor<'_>) -> Result<(), String> {
+    if !scaling.is_object() {
+        let found = scaling.describe();
+        return Err(format!("`rope_scaling` must be an object, it is {found}"));
+    }
+    let named = scaling
+        .get_set("rope_type")
+        .or_else(|| scaling.get_set("type"));
+    let Some(kind) = named.as_ref().and_then(Cursor::as_str) else {
+        return Err("`rope_scaling` names no `rope_type`".into());
+    };
+    let Some((_, needs)) = ROPE_TYPES.iter().find(|(known, _)| *known == kind) else {
+        return Err(format!(
+            "`rope_scaling` has the unknown `rope_type` `{kind}`"
+        ));
+    };
+    if is_one_of(text, &WITHOUT_OLD_NAME) && scaling.get("rope_type").is_none() {
+        return Err(
+            "`rope_scaling` names its kind under `type`, this class reads `rope_type`".into(),
+        );
+    }
+    let missing = needs.iter().filter(|key| scaling.get(key).is_none());
+    let missing: Vec<_> = missing.map(|key| format!("`{key}`")).collect();
+    if !missing.is_empty() {
+        return Err(format!(
+            "`rope_scaling` of type `{kind}` needs {}",
+            missing.join(", ")
+        ));
+    }
+    // DeepSeek-V3 makes numbers of its strings.
+    let figures = FIGURES
+        .iter()
+        .filter_map(|key| Some((key, scaling.get(key)?)));
+    let mut texts = figures.filter(|(_, value)| value.as_str().is_some());
+    match texts.next() {
+        Some((key, value)) if text.model_type() != Some("deepseek_v3") => Err(format!(
+            "`{key}` of `rope_scaling` must be a number, it is {}",
+            value.describe()
+        )),
+        _ => Ok(()),
+    }
+}
