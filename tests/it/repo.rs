@@ -107,7 +107,7 @@ impl Repo {
         );
         repo.json(
             "tokenizer.json",
-            &json!({"version": "1.0", "model": {"type": "BPE", "vocab": {}, "merges": []}}),
+            &json!({"version": "1.0", "added_tokens": [], "model": {"type": "BPE", "vocab": {}, "merges": []}}),
         );
         repo
     }

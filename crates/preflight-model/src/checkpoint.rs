@@ -14,6 +14,8 @@ use crate::parameters::{self, Parameters};
 use crate::quantization::{self, Quantization};
 use crate::sentence_transformers::{self, SentenceTransformers};
 use crate::snapshot::{Content, File, Snapshot};
+use crate::tokenizer_defects;
+use crate::tokenizer_file::{self, TokenizerFile};
 use crate::weights::{self, Shard, Weights};
 
 /// The parsed repository.
@@ -27,6 +29,10 @@ pub struct Checkpoint<'a> {
     pub config: Fact<Config>,
     /// `tokenizer_config.json`.
     pub tokenizer_config: Fact<Document>,
+    /// `tokenizer.json`; absent also where it was not read.
+    pub tokenizer_file: Fact<TokenizerFile>,
+    /// Details of the tokenizer's small files that end its loading.
+    pub tokenizer_defects: Vec<Defect>,
     /// `generation_config.json`.
     pub generation_config: Fact<Document>,
     /// What the files of sentence-transformers say.
@@ -129,10 +135,14 @@ impl<'a> Checkpoint<'a> {
         let adapter = object(snapshot, "adapter_config.json")
             .and_then(|document| Adapter::read(&document).map_or(Fact::Absent, Fact::Known));
         let adapter_weights = adapter.known().map(|_| weights::adapter_weights(snapshot));
+        let tokenizer_config = object(snapshot, "tokenizer_config.json");
+        let special_tokens_map = object(snapshot, "special_tokens_map.json");
         Self {
             snapshot,
             files,
-            tokenizer_config: object(snapshot, "tokenizer_config.json"),
+            tokenizer_defects: tokenizer_defects::find(&tokenizer_config, &special_tokens_map),
+            tokenizer_config,
+            tokenizer_file: tokenizer_file::read(snapshot),
             generation_config: object(snapshot, "generation_config.json"),
             sentence_transformers: sentence_transformers::read(snapshot),
             config_defects: config.known().map(config_defects::find).unwrap_or_default(),
@@ -210,6 +220,37 @@ impl<'a> Checkpoint<'a> {
     pub fn tokenizer_class(&self) -> Option<&str> {
         let root = self.tokenizer_config.known()?.root();
         root.get("tokenizer_class")?.as_str()
+    }
+
+    /// The tokens that batches are made with (`bos_token`, `eos_token`, `pad_token`) and their numbers,
+    /// where both are told.
+    pub fn numbered_tokens(&self) -> Vec<(&'static str, u64)> {
+        let Some(document) = self.tokenizer_config.known() else {
+            return Vec::new();
+        };
+        let root = document.root();
+        let decoder = root.get("added_tokens_decoder");
+        let number = |text: &str| {
+            let of_config = decoder.as_ref().and_then(|decoder| {
+                let (key, _) = decoder.members().find(|(_, token)| {
+                    token.get("content").and_then(|content| content.as_str()) == Some(text)
+                })?;
+                key.parse().ok()
+            });
+            let file = self.tokenizer_file.known();
+            let of_file = file.and_then(|file| {
+                let (_, number) = file.added.iter().find(|(content, _)| content == text)?;
+                Some(*number)
+            });
+            of_config.or(of_file)
+        };
+        let named = ["bos_token", "eos_token", "pad_token"].into_iter();
+        let numbered = named.filter_map(|name| {
+            let token = root.get_set(name)?;
+            let text = token.as_str().or_else(|| token.get("content")?.as_str())?;
+            Some((name, number(text)?))
+        });
+        numbered.collect()
     }
 
     /// Whether the repository has a chat template, and where; `Unavailable` where the file that would

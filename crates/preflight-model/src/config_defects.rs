@@ -7,6 +7,8 @@
 mod rope;
 mod values;
 
+pub(crate) use values::is_python_int;
+
 use crate::config::{Config, Section};
 use crate::fact::Defect;
 use crate::json::{Cursor, Number, Tolerated, Value};

@@ -25,5 +25,7 @@ pub mod sentence_transformers;
 pub mod snapshot;
 pub mod task;
 pub mod tokenizer;
+mod tokenizer_defects;
+pub mod tokenizer_file;
 pub mod wanted;
 pub mod weights;

@@ -17,6 +17,13 @@ pub const INDEX: &str = "model.safetensors.index.json";
 pub const PYTORCH_INDEX: &str = "pytorch_model.bin.index.json";
 /// Name of the only weight file of a model that is not sharded.
 pub const SINGLE: &str = "model.safetensors";
+/// Name of the tokenizer's file; much of it is vocabulary.
+pub const TOKENIZER: &str = "tokenizer.json";
+/// Most bytes of it that are read whole where bytes cost nothing: the largest in circulation has 34 MB.
+pub const TOKENIZER_BYTES_MAX: u64 = 40 << 20;
+/// Bytes of it that are read from a remote place: a broken download, a web page or an empty object is
+/// smaller or shows itself at the start, and a vocabulary is not worth its bytes.
+pub const TOKENIZER_START_BYTES: u64 = 4 << 10;
 /// Name of the weight file of an adapter.
 pub const ADAPTER_WEIGHTS: &str = "adapter_model.safetensors";
 

@@ -6,7 +6,7 @@ use futures_util::future::ready;
 use futures_util::stream::{self, StreamExt as _};
 use preflight_model::fact::Fact;
 use preflight_model::header::{LENGTH_PREFIX_BYTES, header_end};
-use preflight_model::snapshot::{Content, File, Snapshot};
+use preflight_model::snapshot::{Content, File, Snapshot, SourceKind};
 use preflight_model::wanted;
 
 use crate::Error;
@@ -88,7 +88,8 @@ async fn collect_one(
         Fact::Known(mut files) => {
             files.sort_by(|one, other| one.path.cmp(&other.path));
             files.dedup_by(|one, other| one.path == other.path);
-            Fact::Known(read_files(source, limits, files).await)
+            let is_recording = listing.origin.source == SourceKind::Recording;
+            Fact::Known(read_files(source, limits, files, is_recording).await)
         }
         unknown => unknown.map(|_| Vec::new()),
     };
@@ -103,7 +104,12 @@ async fn collect_one(
     Ok((snapshot, listing.base))
 }
 
-async fn read_files(source: &dyn Source, limits: &Limits, files: Vec<ListedFile>) -> Vec<File> {
+async fn read_files(
+    source: &dyn Source,
+    limits: &Limits,
+    files: Vec<ListedFile>,
+    is_recording: bool,
+) -> Vec<File> {
     let index = index_at_hand(source, &files).await;
     let text = match &index {
         Some(Step::Done(Content::Whole(text))) => Some(text.as_slice()),
@@ -117,6 +123,7 @@ async fn read_files(source: &dyn Source, limits: &Limits, files: Vec<ListedFile>
     let reader = &Reader {
         source,
         first_range,
+        is_recording,
     };
     let mut index = index;
     let mut headers_left = limits.header_files_max;
@@ -183,6 +190,8 @@ impl Step {
 struct Reader<'a> {
     source: &'a dyn Source,
     first_range: FirstRange,
+    /// Whether this is a recording, which holds what was kept of a repository.
+    is_recording: bool,
 }
 
 impl Reader<'_> {
@@ -196,8 +205,30 @@ impl Reader<'_> {
                 whole(self.source, file).await
             }
             FileKind::Regular if wanted::has_wanted_header(&file.path) => self.header(file).await,
+            FileKind::Regular if file.path == wanted::TOKENIZER => self.tokenizer(file).await,
             FileKind::Regular => Step::Done(Content::Listed),
         }
+    }
+
+    /// The tokenizer's file: whole where bytes cost nothing, else its start, which a small one fits into.
+    async fn tokenizer(&self, file: &ListedFile) -> Step {
+        let Some(size) = file.size else {
+            return Step::Done(Content::Listed);
+        };
+        let start = size.min(wanted::TOKENIZER_START_BYTES);
+        let is_cheap = !self.source.is_remote() && size <= wanted::TOKENIZER_BYTES_MAX;
+        let first = if is_cheap { size } else { start };
+        let read = match self.source.read(&file.path, 0..first).await {
+            Err(_) if first > start => self.source.read(&file.path, 0..start).await,
+            read => read,
+        };
+        Step::Done(match read {
+            Ok(bytes) if bytes.len() as u64 == size => Content::Whole(bytes.into()),
+            Ok(bytes) => Content::Prefix(bytes.to_vec()),
+            // Recordings may hold its start, or nothing of it.
+            Err(_) if self.is_recording => Content::Listed,
+            Err(error) => Content::Unavailable(error.reason()),
+        })
     }
 
     async fn header(&self, file: &ListedFile) -> Step {

@@ -380,7 +380,7 @@ fn is_number(value: &Cursor<'_>) -> bool {
 }
 
 /// Whether Python's `int()` takes this text.
-fn is_python_int(text: &str) -> bool {
+pub(crate) fn is_python_int(text: &str) -> bool {
     let text = text.trim();
     let digits = text.strip_prefix(['-', '+']).unwrap_or(text);
     let mut parts = digits.split('_');

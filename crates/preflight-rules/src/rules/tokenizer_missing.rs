@@ -4,9 +4,10 @@ use preflight_model::fact::{Defect, Fact, Gap};
 use preflight_model::facts::Facts;
 use preflight_model::release;
 use preflight_model::tokenizer::Class;
+use preflight_model::wanted::TOKENIZER;
 
 use crate::case::Case;
-use crate::report::Finding;
+use crate::report::{Finding, Target};
 use crate::rule::{Category, Findings, Outcome, Rule};
 
 pub(super) static RULE: Rule = Rule {
@@ -19,13 +20,20 @@ pub(super) static RULE: Rule = Rule {
     check,
 };
 
-fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
+fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     let checkpoint = facts.of_a_model()?;
     if let Fact::Malformed(defect) = &checkpoint.tokenizer_config {
         return Ok(Findings::problem(Finding::from(defect)));
     }
     if let Some(finding) = unreadable_config(checkpoint) {
         return Ok(Findings::problem(finding));
+    }
+    if !checkpoint.tokenizer_defects.is_empty() {
+        return Ok(checkpoint
+            .tokenizer_defects
+            .iter()
+            .map(Finding::from)
+            .collect());
     }
     match &facts.tokenizer.vocabulary {
         Fact::Known(_) => {}
@@ -42,6 +50,12 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
         .needs
         .iter()
         .any(|need| need.step == "AutoTokenizer");
+    if let Fact::Unavailable(why) = &checkpoint.tokenizer_file {
+        return Err(Gap::Unavailable(why.clone()));
+    }
+    if !offers_code && let Some(finding) = unreadable_vocabulary(checkpoint) {
+        return Ok(Findings::problem(finding));
+    }
     let is_generic_fallback = release::unknown_tokenizer_class_is_replaced(facts.release);
     match &facts.tokenizer.class {
         Class::Unread(why) => Err(Gap::Unavailable(why.clone())),
@@ -57,7 +71,62 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
             Ok(Findings::problem(at_class(checkpoint, message)))
         }
         Class::Nowhere if !is_generic_fallback && !offers_code => Ok(nowhere(facts)),
-        _ => Ok(Findings::none()),
+        _ => Ok(beyond_the_embedding(checkpoint, case.target)),
+    }
+}
+
+/// What the `tokenizers` library refuses in tokenizer.json.
+fn unreadable_vocabulary(checkpoint: &Checkpoint<'_>) -> Option<Finding> {
+    match &checkpoint.tokenizer_file {
+        Fact::Malformed(defect) => Some(Finding::from(defect)),
+        Fact::Known(file) if !file.has_added_tokens => {
+            let config = checkpoint.tokenizer_config.known();
+            let is_elsewhere =
+                config.is_some_and(|config| config.root().get("added_tokens_decoder").is_some());
+            (!is_elsewhere).then(|| {
+                Finding::in_file(
+                    TOKENIZER,
+                    "tokenizer.json has no `added_tokens`, and tokenizer_config.json no `added_tokens_decoder`",
+                )
+            })
+        }
+        _ => None,
+    }
+}
+
+/// Tokens with a number beyond the rows of the embedding. A stray one (Gemma 3 1B has the image token of
+/// its larger kin) does no harm until a text holds it; the ones that every batch holds end the training.
+fn beyond_the_embedding(checkpoint: &Checkpoint<'_>, target: Target) -> Findings {
+    let rows = checkpoint
+        .config
+        .known()
+        .and_then(|config| config.text().u64("vocab_size"));
+    let Some(rows) = rows else {
+        return Findings::none();
+    };
+    let mut findings = Findings::none();
+    for (name, number) in checkpoint.numbered_tokens() {
+        if number < rows {
+            continue;
+        }
+        let message = format!(
+            "`{name}` is token {number}, and the embedding has {rows} rows (`vocab_size`): resize the embedding or take another token"
+        );
+        let finding = Finding::in_file("tokenizer_config.json", message);
+        if target == Target::FineTune {
+            findings.push(finding);
+        } else {
+            findings = findings.with_note(finding);
+        }
+    }
+    let file = checkpoint.tokenizer_file.known();
+    let largest = file.and_then(|file| file.largest).filter(|&it| it >= rows);
+    match largest.filter(|_| findings.problems.is_empty() && findings.notes.is_empty()) {
+        Some(largest) => findings.with_note(Finding::in_file(
+            TOKENIZER,
+            format!("the tokenizer has tokens up to {largest}, and the embedding has {rows} rows (`vocab_size`)"),
+        )),
+        None => findings,
     }
 }
 
@@ -173,6 +242,87 @@ mod tests {
         let map = of(r#"{"tokenizer_class": "LlamaTokenizer", "auto_map": null}"#);
         assert!(
             map.contains("fail\n") && map.contains("`auto_map` must be an object"),
+            "{map}"
+        );
+    }
+
+    const FILE: &str = r#"//- tokenizer.json
+{"version": "1.0", "added_tokens": [{"id": 64, "content": "[PAD]", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}], "model": {"type": "BPE", "vocab": {"a": 0}, "merges": []}}
+"#;
+
+    #[test]
+    fn a_tokenizer_file_that_the_library_refuses() {
+        for (text, says) in [
+            ("{}", "tokenizer.json has no `model`"),
+            ("<!DOCTYPE html>", "holds a web page"),
+            (
+                r#"{"model": {"type": "WordLevel", "vocab": {}}}"#,
+                "no `added_tokens`",
+            ),
+            (
+                r#"{"added_tokens": [], "model": {"type": "Foo", "vocab": {}}}"#,
+                "tokenizer.json:1:",
+            ),
+        ] {
+            let got = run(&format!("//- tokenizer.json\n{text}\n"));
+            assert!(
+                got.starts_with("upload, fine-tune: fail\n") && got.contains(says),
+                "{text}: {got}"
+            );
+        }
+        let elsewhere = run(
+            "//- tokenizer.json\n{\"model\": {\"vocab\": {}, \"merges\": []}}\n//- tokenizer_config.json +\n{\"added_tokens_decoder\": {}}",
+        );
+        assert_eq!(elsewhere, PASS);
+        let own_code = run(
+            "//- tokenizer.json\n{}\n//- tokenizer_config.json\n{\"tokenizer_class\": \"AcmeTokenizer\", \"auto_map\": {\"AutoTokenizer\": [\"a.AcmeTokenizer\", null]}}",
+        );
+        assert_eq!(own_code, PASS);
+    }
+
+    #[test]
+    fn a_tokenizer_file_that_could_not_be_read_is_not_fine() {
+        let got = run("//- tokenizer.json unreadable timed out");
+        assert!(
+            got.starts_with("upload, fine-tune: unknown\n") && got.contains("timed out"),
+            "{got}"
+        );
+    }
+
+    #[test]
+    fn a_token_beyond_the_embedding() {
+        let stray = run(FILE);
+        assert!(
+            stray.starts_with(
+                "upload, fine-tune: pass\n  note: tokenizer.json: the tokenizer has tokens up to 64"
+            ),
+            "{stray}"
+        );
+        let pad = format!("{FILE}//- tokenizer_config.json +\n{{\"pad_token\": \"[PAD]\"}}");
+        let got = run(&pad);
+        assert!(
+            got.starts_with("upload: pass\n  note: ")
+                && got
+                    .contains("fine-tune: fail\n  tokenizer_config.json: `pad_token` is token 64"),
+            "{got}"
+        );
+        let in_config = run(
+            "//- tokenizer_config.json +\n{\"eos_token\": {\"__type\": \"AddedToken\", \"content\": \"<e>\"}, \"added_tokens_decoder\": {\"70\": {\"content\": \"<e>\"}}}",
+        );
+        assert!(in_config.contains("`eos_token` is token 70"), "{in_config}");
+    }
+
+    #[test]
+    fn a_token_of_another_kind() {
+        let got = run("//- tokenizer_config.json +\n{\"pad_token\": 0}");
+        assert!(
+            got.starts_with("upload, fine-tune: fail\n")
+                && got.contains("`pad_token` must be a text"),
+            "{got}"
+        );
+        let map = run("//- special_tokens_map.json\n{\"a\": }");
+        assert!(
+            map.contains("special_tokens_map.json is not valid JSON"),
             "{map}"
         );
     }
