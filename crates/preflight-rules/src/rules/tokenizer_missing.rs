@@ -94,8 +94,8 @@ fn unreadable_vocabulary(checkpoint: &Checkpoint<'_>) -> Option<Finding> {
     }
 }
 
-/// Tokens with a number beyond the rows of the embedding. A stray one (Gemma 3 1B has the image token of
-/// its larger kin) does no harm until a text holds it; the ones that every batch holds end the training.
+/// Tokens with a number beyond the rows of the embedding. A stray one (Molmo 7B has an image token that
+/// its own embedding does not hold) does no harm until a text holds it; the ones of every batch end the training.
 fn beyond_the_embedding(checkpoint: &Checkpoint<'_>, target: Target) -> Findings {
     let rows = checkpoint
         .config
