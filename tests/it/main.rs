@@ -10,6 +10,7 @@
 mod program;
 mod repo;
 
+mod adapters;
 mod bad_files;
 mod bad_weights;
 mod command_line;

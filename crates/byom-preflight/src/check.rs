@@ -30,7 +30,7 @@ pub(crate) fn run(arguments: &Check) -> Result<u8, Failure> {
     let policy = policy::choose(&arguments.policy.policy)?;
     let options = options(arguments, &policy)?;
     let targets = targets(&arguments.target);
-    let reading = Reading::new(&arguments.hub);
+    let reading = Reading::new(&arguments.hub).judged_as(options.kind);
     let models: Vec<ModelRef> = models(&arguments.models)?
         .into_iter()
         .map(|model| reading.at_revision(model))

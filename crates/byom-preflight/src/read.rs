@@ -3,9 +3,11 @@
 use std::cell::OnceCell;
 use std::time::{Duration, SystemTime};
 
+use preflight_model::checkpoint::Kind;
 use preflight_model::snapshot::Snapshot;
 use preflight_source::{
-    ArchiveOptions, Cost, Error, HubOptions, Limits, ModelRef, S3Options, collect, open,
+    ArchiveOptions, Cost, Error, HubOptions, Limits, ModelRef, S3Options, collect, collect_base,
+    open,
 };
 use tokio::runtime::{Builder, Runtime};
 
@@ -16,6 +18,7 @@ use crate::progress::{INTERVAL, Progress};
 /// How models are read: all by the same connections.
 pub(crate) struct Reading<'a> {
     hub: &'a HubChoice,
+    kind: Option<Kind>,
     hub_options: OnceCell<HubOptions>,
     archive_options: ArchiveOptions,
     s3_options: OnceCell<S3Options>,
@@ -26,6 +29,7 @@ impl<'a> Reading<'a> {
     pub(crate) fn new(hub: &'a HubChoice) -> Self {
         Self {
             hub,
+            kind: None,
             hub_options: OnceCell::new(),
             archive_options: ArchiveOptions::default()
                 .timeout(Duration::from_secs(hub.timeout))
@@ -33,6 +37,11 @@ impl<'a> Reading<'a> {
             s3_options: OnceCell::new(),
             runtime: OnceCell::new(),
         }
+    }
+
+    /// Repositories are judged as this, whatever their files say.
+    pub(crate) fn judged_as(self, kind: Option<Kind>) -> Self {
+        Self { kind, ..self }
     }
 
     /// The model at the revision that was asked for.
@@ -61,7 +70,13 @@ impl<'a> Reading<'a> {
         let collected = runtime.block_on(async {
             let progress = Progress::new(model, &*source);
             let limits = Limits::default();
-            let mut work = std::pin::pin!(collect(&*source, &limits));
+            let work = async {
+                let mut collected = collect(&*source, &limits).await?;
+                let hub = || self.hub_options();
+                let notes = collect_base(&mut collected, &limits, self.kind, hub).await;
+                Ok::<_, Error>((collected, notes))
+            };
+            let mut work = std::pin::pin!(work);
             loop {
                 match tokio::time::timeout(INTERVAL, &mut work).await {
                     Ok(collected) => break collected,
@@ -72,7 +87,10 @@ impl<'a> Reading<'a> {
         for note in source.notes() {
             say(&format!("note: {note}"));
         }
-        let collected = collected?;
+        let (collected, of_base) = collected?;
+        for note in of_base {
+            say(&format!("note: base model: {note}"));
+        }
         let mut snapshot = collected.snapshot;
         if snapshot.observed_at.is_none() {
             snapshot.observed_at =

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::adapter::Adapter;
+use crate::adapter::{ADAPTER_CONFIG, Adapter};
 use crate::architecture::{self, Comparison, Expected, Undescribed};
 use crate::cache::KvCache;
 use crate::config::Config;
@@ -16,7 +16,11 @@ use crate::sentence_transformers::{self, SentenceTransformers};
 use crate::snapshot::{Content, File, Snapshot};
 use crate::tokenizer_defects;
 use crate::tokenizer_file::{self, TokenizerFile};
+use crate::wanted::ADAPTER_WEIGHTS;
 use crate::weights::{self, Shard, Weights};
+
+/// Files that PEFT writes weights of an adapter to.
+const ADAPTER_FILES: [&str; 2] = [ADAPTER_WEIGHTS, "adapter_model.bin"];
 
 /// The parsed repository.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,6 +60,8 @@ pub struct Checkpoint<'a> {
     pub adapter: Fact<Adapter>,
     /// The weights of the adapter, where this is one.
     pub adapter_weights: Option<Shard>,
+    /// For an adapter: the model it adapts.
+    pub base: Fact<Box<Checkpoint<'a>>>,
 }
 
 /// Whether a repository is a model or an adapter of one.
@@ -78,8 +84,18 @@ impl Kind {
 }
 
 impl<'a> Checkpoint<'a> {
-    /// Parses what a snapshot holds.
+    /// Parses what a snapshot holds, and what its base does.
     pub fn read(snapshot: &'a Snapshot) -> Self {
+        // One level: a base has no base.
+        let base = snapshot.base.as_ref();
+        Self {
+            base: base.map(|base| Box::new(Self::without_base(base))),
+            ..Self::without_base(snapshot)
+        }
+    }
+
+    /// Parses what a snapshot holds and leaves its base alone.
+    pub fn without_base(snapshot: &'a Snapshot) -> Self {
         let files = snapshot.files.known().map_or(&[][..], Vec::as_slice);
         let config = object(snapshot, "config.json").and_then(|document| {
             let place = document.root().place();
@@ -132,9 +148,11 @@ impl<'a> Checkpoint<'a> {
             };
             parameters::count(weights, context)
         });
-        let adapter = object(snapshot, "adapter_config.json")
-            .and_then(|document| Adapter::read(&document).map_or(Fact::Absent, Fact::Known));
-        let adapter_weights = adapter.known().map(|_| weights::adapter_weights(snapshot));
+        let adapter = object(snapshot, ADAPTER_CONFIG)
+            .and_then(|document| Adapter::read(document).map_or(Fact::Absent, Fact::Known));
+        let adapter_weights = (adapter.known().is_some()
+            || snapshot.file(ADAPTER_WEIGHTS).is_some())
+        .then(|| weights::adapter_weights(snapshot));
         let tokenizer_config = object(snapshot, "tokenizer_config.json");
         let special_tokens_map = object(snapshot, "special_tokens_map.json");
         Self {
@@ -157,18 +175,23 @@ impl<'a> Checkpoint<'a> {
             parameters,
             adapter,
             adapter_weights,
+            base: Fact::Absent,
         }
     }
 
-    /// A repository with an adapter's files and no model weights of its own is an adapter.
+    /// An `adapter_config.json` of PEFT makes an adapter, but for one beside a whole model: config.json and
+    /// weights that the loader would open.
     pub fn kind(&self) -> Kind {
-        let has_weights = self
-            .weights
-            .known()
-            .is_some_and(|weights| !weights.shards.is_empty());
-        let is_adapter =
-            self.adapter.known().is_some() || self.adapter.is_unread() && self.config.is_absent();
-        if is_adapter && !has_weights {
+        let is_named = |file: &str| self.has_file(file) == Some(true);
+        let is_adapter = match &self.adapter {
+            Fact::Known(_) => true,
+            Fact::Absent => ADAPTER_FILES.iter().any(|file| is_named(file)),
+            // What cannot be read may be PEFT's; the file beside it tells.
+            Fact::Malformed(_) | Fact::Unavailable(_) => {
+                self.config.is_absent() || ADAPTER_FILES.iter().any(|file| is_named(file))
+            }
+        };
+        if is_adapter && !self.is_whole_model() {
             Kind::Adapter
         } else {
             Kind::Model
@@ -185,6 +208,18 @@ impl<'a> Checkpoint<'a> {
             }
             _ => Fact::Absent,
         }
+    }
+
+    fn is_whole_model(&self) -> bool {
+        use weights::Format;
+        let loads = |weights: &Weights| {
+            let format = weights.format;
+            matches!(
+                format,
+                Format::Safetensors | Format::Pytorch | Format::Tensorflow | Format::Flax
+            )
+        };
+        !self.config.is_absent() && self.weights.known().is_some_and(loads)
     }
 
     /// Whether the repository has a file at `path`; `None` where the listing is not known.

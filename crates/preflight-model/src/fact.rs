@@ -124,3 +124,16 @@ pub enum Gap {
     /// What it needs was read, but what it means is not known.
     Unknown(String),
 }
+
+impl Gap {
+    /// The same gap with another text.
+    #[must_use]
+    pub fn map(self, f: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::DoesNotApply(why) => Self::DoesNotApply(f(why)),
+            Self::Malformed(why) => Self::Malformed(f(why)),
+            Self::Unavailable(why) => Self::Unavailable(f(why)),
+            Self::Unknown(why) => Self::Unknown(f(why)),
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! [`Facts`]: what a checkpoint is to one transformers release. Rules see nothing else.
 
 use crate::checkpoint::{Checkpoint, Kind};
-use crate::fact::{Defect, Gap};
+use crate::fact::{Defect, Fact, Gap};
 use crate::release::Release;
 use crate::release5;
 use crate::remote_code::{self, RemoteCode};
@@ -27,11 +27,21 @@ pub struct Facts<'a> {
     pub tokenizer: Tokenizer,
     /// What release 4 misreads; empty for releases from 5 on.
     pub misread: Vec<Defect>,
+    /// For an adapter: its base, as the same release sees it; else why it is not known.
+    pub base: Fact<Box<Facts<'a>>>,
 }
 
 impl<'a> Facts<'a> {
     /// What `checkpoint` is to `release`. Cannot fail, and cheap: all parsing is done.
     pub fn derive(checkpoint: &'a Checkpoint<'a>, release: Release) -> Self {
+        let base = checkpoint.base.as_ref();
+        Self {
+            base: base.map(|base| Box::new(Self::without_base(base, release))),
+            ..Self::without_base(checkpoint, release)
+        }
+    }
+
+    fn without_base(checkpoint: &'a Checkpoint<'a>, release: Release) -> Self {
         let task = task::task(checkpoint);
         let embedding = task == Task::Embedding;
         Self {
@@ -50,6 +60,7 @@ impl<'a> Facts<'a> {
             },
             task,
             checkpoint,
+            base: Fact::Absent,
         }
     }
 

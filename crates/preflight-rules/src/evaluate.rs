@@ -1,10 +1,11 @@
 //! The pure heart: a checkpoint and a policy in, a report out.
 
-use preflight_model::checkpoint::Checkpoint;
-use preflight_model::fact::Gap;
+use preflight_model::checkpoint::{Checkpoint, Kind};
+use preflight_model::fact::{Fact, Gap};
 use preflight_model::facts::Facts;
 use preflight_model::release::Release;
 
+use crate::adapters;
 use crate::base_models;
 use crate::case::{Case, Options};
 use crate::fit::{FitRequest, NodeFit, fit, node_fit};
@@ -14,7 +15,7 @@ use crate::report::{
     Cost, FINDINGS_MAX, Finding, Fit, Level, ModelReport, OtherPolicy, Outcome, RuleRow, Target,
     Verdict,
 };
-use crate::rule::{Findings, Rule};
+use crate::rule::{Category, Findings, Rule};
 use crate::rules::RULES;
 use crate::{shape, summary};
 
@@ -87,9 +88,10 @@ impl<'a> Judge<'a> {
         }
         let table = policy.platform.hardware.known();
         let hardware = table.map_or_else(Vec::new, |id| Hardware::built_in().options(id));
-        let node = shape::footprint(&facts).map_or(NodeFit::Unknown, |footprint| {
-            node_fit(&footprint, &hardware)
-        });
+        let node = shape::footprint(adapters::whole_model(&facts))
+            .map_or(NodeFit::Unknown, |footprint| {
+                node_fit(&footprint, &hardware)
+            });
         Self {
             facts,
             policy,
@@ -144,7 +146,7 @@ impl<'a> Judge<'a> {
     /// Runs one rule for one target; none where the policy has it off.
     fn row(&self, rule: &Rule, case: &Case<'_>) -> Option<RuleRow> {
         let level = self.policy.level(rule.id, case.target)?;
-        let (outcome, findings) = match (rule.check)(&self.facts, case) {
+        let (outcome, findings) = match self.check(rule, case) {
             Ok(findings) if !findings.problems.is_empty() => {
                 let failed = if level == Level::Error {
                     Outcome::Fail
@@ -178,6 +180,64 @@ impl<'a> Judge<'a> {
         })
     }
 
+    /// What a rule says of its subject. The rules for whole models are, for an adapter, about the model that
+    /// fine-tuning merges it into; for upload that is the platform's own.
+    fn check(&self, rule: &Rule, case: &Case<'_>) -> crate::rule::Outcome {
+        let is_about_models = matches!(
+            rule.category,
+            Category::Config | Category::Weights | Category::Tokenizer | Category::Platform
+        ) && rule.id != LAST;
+        if self.facts.kind == Kind::Model || !is_about_models {
+            return (rule.check)(&self.facts, case);
+        }
+        if case.target == Target::Upload {
+            let why = "this is an adapter, not a whole model";
+            return Err(Gap::DoesNotApply(why.into()));
+        }
+        let base = match adapters::base(&self.facts) {
+            Fact::Known(base) => base,
+            Fact::Unavailable(why) => return Err(self.without_base(case, &why)),
+            Fact::Absent | Fact::Malformed(_) => {
+                return Err(self.without_base(case, "it is not known"));
+            }
+        };
+        let name = self.base_name();
+        let of_base = |finding: Finding| Finding {
+            message: format!("base model `{name}`: {}", finding.message),
+            ..finding
+        };
+        match (rule.check)(base, case) {
+            Ok(findings) => Ok(Findings {
+                problems: findings.problems.into_iter().map(of_base).collect(),
+                notes: findings.notes.into_iter().map(of_base).collect(),
+                ..findings
+            }),
+            Err(gap) => Err(gap.map(|why| format!("base model `{name}`: {why}"))),
+        }
+    }
+
+    /// That the base was not read is told once, by the rule about it, where that decides.
+    fn without_base(&self, case: &Case<'_>, why: &str) -> Gap {
+        let told = self.policy.level("adapter-base-unsupported", case.target);
+        if told == Some(Level::Error) {
+            return Gap::DoesNotApply(
+                "the base model was not read: see adapter-base-unsupported".into(),
+            );
+        }
+        Gap::Unavailable(format!(
+            "base model `{}` could not be read: {why}",
+            self.base_name()
+        ))
+    }
+
+    fn base_name(&self) -> &str {
+        let adapter = self.facts.checkpoint.adapter.known();
+        let named = adapter.and_then(|adapter| adapter.base_model.as_deref());
+        named
+            .or_else(|| adapters::current_name(&self.facts))
+            .unwrap_or("unknown")
+    }
+
     fn fit(&self) -> Fit {
         let platform = &self.policy.platform;
         let floor = FitRequest::default();
@@ -196,7 +256,7 @@ impl<'a> Judge<'a> {
             gpu_count: self.options.gpu_count,
             ..floor
         };
-        shape::footprint(&self.facts).map_or_else(
+        shape::footprint(adapters::whole_model(&self.facts)).map_or_else(
             || Fit {
                 context: request.context,
                 sequences: request.sequences,
@@ -212,13 +272,10 @@ impl<'a> Judge<'a> {
     fn base_models(&self) -> Vec<crate::report::BaseModelMatch> {
         let catalog = self.policy.target(Target::FineTune).base_models();
         let case = self.case(Target::FineTune, &[], None);
+        let model = adapters::whole_model(&self.facts);
         match catalog {
-            Ok(Some(catalog)) if self.facts.checkpoint.config.known().is_some() => {
-                base_models::rank(
-                    &shape::of(&self.facts),
-                    catalog,
-                    &shape::ranking_options(&case),
-                )
+            Ok(Some(catalog)) if model.checkpoint.config.known().is_some() => {
+                base_models::rank(&shape::of(model), catalog, &shape::ranking_options(&case))
             }
             _ => Vec::new(),
         }
@@ -360,12 +417,18 @@ fn next_commands(
         .filter(|(_, verdict)| *verdict == Verdict::Pass);
     passed
         .filter_map(|(target, _)| {
+            let served = adapters::served_in(facts, policy, *target).map(|base| base.name.as_str());
             let values = CommandValues {
                 repo: origin.id.as_deref(),
                 revision: origin.commit.as_deref(),
                 folder: (from == SourceKind::Folder).then_some(origin.input.as_str()),
-                base_model: options.base_model.as_deref(),
+                base_model: match (facts.kind, target) {
+                    // An adapter is served on its base, whatever template a training would take.
+                    (Kind::Adapter, Target::Upload) => served,
+                    _ => options.base_model.as_deref(),
+                },
                 model_name: name,
+                is_adapter: facts.kind == Kind::Adapter,
                 is_full: options.training_type == Some(crate::catalog::TrainingType::Full),
                 is_dpo: options.method == crate::catalog::TrainingMethod::Dpo,
                 ..CommandValues::default()

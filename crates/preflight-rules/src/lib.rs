@@ -1,5 +1,7 @@
 //! The platform's rules: policy and catalogs as data, one function a rule, the verdict.
 
+mod adapter_bases;
+mod adapters;
 pub mod base_models;
 pub mod case;
 pub mod catalog;

@@ -82,8 +82,21 @@ pub struct TargetPolicy {
     pub weight_formats: Stated<Vec<String>>,
     /// The base models to choose from; `None` where none is named.
     base_models: Option<Stated<CatalogId>>,
+    /// What is taken of adapters.
+    pub adapters: AdapterPolicy,
     /// What to run, by where the model comes from.
     commands: BTreeMap<SourceKind, Stated<Vec<CommandTemplate>>>,
+}
+
+/// What a target takes of adapters; `None` where the policy does not speak of it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AdapterPolicy {
+    /// Base models, as the platform calls them; `None` where any base will do.
+    pub bases: Option<Stated<Vec<String>>>,
+    /// Methods, in PEFT's words (`LORA`).
+    pub types: Option<Stated<Vec<String>>>,
+    /// What is taken beyond plain LoRA on linear layers (`dora`, `saved-modules`, …).
+    pub features: Option<Stated<Vec<String>>>,
 }
 
 /// A figure or word of the platform, with where and when it was read.

@@ -38,6 +38,8 @@ pub enum Category {
     Tokenizer,
     /// What the platform offers: hardware, base models.
     Platform,
+    /// The files of an adapter, and its base.
+    Adapter,
 }
 
 impl Category {
@@ -49,6 +51,7 @@ impl Category {
             Self::Weights => "weights",
             Self::Tokenizer => "tokenizer",
             Self::Platform => "platform",
+            Self::Adapter => "adapter",
         }
     }
 }

@@ -1,14 +1,38 @@
 //! The facts of a model as the report shows them.
 
 use preflight_model::cache::KvDtype;
+use preflight_model::checkpoint::Kind;
 use preflight_model::facts::Facts;
 use preflight_model::header::Header;
 use preflight_model::release;
+use preflight_model::weights::Format;
 
+use crate::adapters;
 use crate::report::{AdapterSummary, FactsSummary, ParametersSummary};
 
 /// Copies what is known out of the facts; what is not known stays `None`.
 pub(crate) fn of(facts: &Facts<'_>) -> FactsSummary {
+    let summary = of_model(facts);
+    if facts.kind == Kind::Model {
+        return summary;
+    }
+    let weights = facts.checkpoint.adapter_weights.as_ref();
+    let header = weights.and_then(|weights| weights.header.known());
+    FactsSummary {
+        weights_format: weights
+            .map(|_| Format::Safetensors.as_str())
+            .or(summary.weights_format),
+        weights_files: weights.map(|_| 1).or(summary.weights_files),
+        weights_bytes: weights.and_then(|weights| weights.size),
+        weights_tensors: header.map(|header| header.len() as u64),
+        base: adapters::base(facts)
+            .known()
+            .map(|base| Box::new(of_model(base))),
+        ..summary
+    }
+}
+
+fn of_model(facts: &Facts<'_>) -> FactsSummary {
     let checkpoint = facts.checkpoint;
     let config = checkpoint.config.known();
     let weights = checkpoint.weights.known();

@@ -19,11 +19,14 @@
 //! //- model.safetensors unavailable timed out        not even its size is known
 //! //- model.safetensors unreadable timed out         listed with a size
 //! ```
+//!
+//! With the setting `adapter: org/base` it starts as [`ADAPTER`], an adapter of [`SOUND`] under that name, whose
+//! files are then at `base/…`; with `base-unread: why` as well, the base could not be read.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use preflight_model::checkpoint::Checkpoint;
+use preflight_model::checkpoint::{Checkpoint, Kind};
 use preflight_model::container::{ArchiveFormat, Container, Oddity, OddityKind, Validity};
 use preflight_model::fact::Fact;
 use preflight_model::header::dtype_named;
@@ -67,6 +70,24 @@ model.norm.weight BF16 [16]
 {"chat_template": "{{ messages }}", "tokenizer_class": "PreTrainedTokenizerFast"}
 "#;
 
+/// An adapter of [`SOUND`] that agrees with it.
+const ADAPTER: &str = r#"
+//- adapter_config.json
+{
+  "base_model_name_or_path": "acme/base",
+  "lora_alpha": 8,
+  "peft_type": "LORA",
+  "r": 4,
+  "target_modules": ["q_proj", "v_proj"],
+  "task_type": "CAUSAL_LM"
+}
+//- adapter_model.safetensors
+base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight F32 [4, 16]
+base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight F32 [16, 4]
+base_model.model.model.layers.0.self_attn.v_proj.lora_A.weight F32 [4, 16]
+base_model.model.model.layers.0.self_attn.v_proj.lora_B.weight F32 [16, 4]
+"#;
+
 /// A repository as text, parsed.
 pub(crate) struct Repo {
     snapshot: Snapshot,
@@ -78,8 +99,17 @@ impl Repo {
     /// Reads a repository; see the module's description.
     pub(crate) fn new(text: &str) -> Self {
         let mut files = BTreeMap::new();
-        apply(SOUND, &mut files);
         let (settings, _) = text.split_once("//-").unwrap_or((text, ""));
+        let base = settings
+            .lines()
+            .find_map(|line| line.strip_prefix("adapter: "));
+        if let Some(base) = base {
+            apply(&SOUND.replace("//- ", "//- base/"), &mut files);
+            apply(&ADAPTER.replace("acme/base", base), &mut files);
+        } else {
+            apply(SOUND, &mut files);
+        }
+        let mut unread = None;
         let mut repo = Self {
             snapshot: Snapshot {
                 origin: Origin {
@@ -108,7 +138,10 @@ impl Repo {
                 "policy" => repo.policy = value.into(),
                 "refused" => repo.snapshot.access = Access::Refused(value.into()),
                 "unreachable" => repo.snapshot.access = Access::Unreachable(value.into()),
-                "unlisted" => {}
+                "unlisted" | "adapter" => {}
+                "base-unread" => unread = Some(value.to_owned()),
+                "model-type" if value == "model" => repo.options.kind = Some(Kind::Model),
+                "model-type" => repo.options.kind = Some(Kind::Adapter),
                 "source" => repo.snapshot.origin.stands_for = SourceKind::parse(value).unwrap(),
                 "archive" => {
                     repo.snapshot.origin.stands_for = SourceKind::Archive;
@@ -132,6 +165,12 @@ impl Repo {
             }
         }
         apply(text, &mut files);
+        repo.snapshot.base = match (base, unread) {
+            (Some(_), Some(why)) => Fact::Unavailable(why),
+            (Some(base), None) => Fact::Known(Box::new(base_of(base, &files))),
+            (None, _) => Fact::Absent,
+        };
+        files.retain(|path, _| !path.starts_with("base/"));
         repo.snapshot.files = listing.unwrap_or_else(|| Fact::Known(files.into_values().collect()));
         repo
     }
@@ -189,6 +228,32 @@ fn change_container(container: &mut Container, key: &str, value: &str) {
                 _ => Validity::Unclear("it does not say".into()),
             };
         }
+    }
+}
+
+/// The snapshot of the files in `base/`.
+fn base_of(id: &str, files: &BTreeMap<String, File>) -> Snapshot {
+    let inside = files.values().filter_map(|file| {
+        let path = file.path.strip_prefix("base/")?.to_owned();
+        Some(File {
+            path,
+            ..file.clone()
+        })
+    });
+    Snapshot {
+        origin: Origin {
+            input: id.into(),
+            source: SourceKind::Hub,
+            stands_for: SourceKind::Hub,
+            id: Some(id.into()),
+            revision: None,
+            commit: None,
+        },
+        access: Access::Open,
+        observed_at: None,
+        files: Fact::Known(inside.collect()),
+        container: Fact::Absent,
+        base: Fact::Absent,
     }
 }
 

@@ -79,7 +79,7 @@ pub async fn collect(source: &dyn Source, limits: &Limits) -> Result<Collected, 
     Ok(Collected { snapshot, cost })
 }
 
-async fn collect_one(
+pub(crate) async fn collect_one(
     source: &dyn Source,
     limits: &Limits,
 ) -> Result<(Snapshot, Fact<Box<dyn Source>>), Error> {

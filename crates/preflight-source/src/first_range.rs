@@ -12,6 +12,8 @@ use crate::source::ListedFile;
 /// First range of a remote weight file without an index: the header of a model of 300 tensors has
 /// about 40 kB, and a single file seldom has more.
 pub(crate) const FIRST_BYTES: u64 = 64 << 10;
+/// First range of an adapter's weights: LoRA on seven modules of each of 80 layers has a header of about 170 kB.
+const ADAPTER_BYTES: u64 = 192 << 10;
 /// Most bytes of a first range that follows from an index.
 const MOST: u64 = 2 << 20;
 /// Least bytes of one that follows from the size of the index alone.
@@ -90,7 +92,11 @@ impl FirstRange {
 
     /// Bytes to ask for of the file at `path`, before what its size allows.
     pub(crate) fn bytes(&self, path: &str) -> u64 {
-        let likely = self.by_file.get(path).copied().unwrap_or(self.likely);
+        let likely = match self.by_file.get(path) {
+            Some(likely) => *likely,
+            None if path == wanted::ADAPTER_WEIGHTS => ADAPTER_BYTES,
+            None => self.likely,
+        };
         likely.min(self.most).max(LENGTH_PREFIX_BYTES)
     }
 }

@@ -3,6 +3,7 @@
 //! else is computed from. The only files and sockets of the project.
 
 pub mod archive;
+mod base;
 mod blocking;
 mod collect;
 mod error;
@@ -22,6 +23,7 @@ pub mod s3;
 mod source;
 
 pub use archive::{Archive, ArchiveOptions};
+pub use base::collect_base;
 pub use collect::{Collected, Limits, collect};
 pub use error::Error;
 pub use folder::Folder;

@@ -28,7 +28,7 @@ pub fn open(
     }
 }
 
-fn open_local(path: &Path) -> Result<Box<dyn Source>, Error> {
+pub(crate) fn open_local(path: &Path) -> Result<Box<dyn Source>, Error> {
     let input = path.display().to_string();
     let kind = match fs::metadata(path) {
         Ok(found) => found.file_type(),

@@ -37,7 +37,16 @@ pub(super) fn write(screen: &mut Screen, model: &ModelReport) {
             Keep::Words,
         );
     }
-    screen.paragraph("", &size(&model.facts), Keep::Words);
+    if model.kind != "adapter" {
+        screen.paragraph("", &size(&model.facts), Keep::Words);
+        return;
+    }
+    let base = match &model.facts.base {
+        Some(base) => size(base),
+        None => "not read".into(),
+    };
+    let weights = weights(&model.facts);
+    screen.paragraph("", &format!("{weights}; base model: {base}"), Keep::Words);
 }
 
 /// `llama, 1.71 B parameters, bfloat16, 3.42 GB of safetensors, context 8192`.

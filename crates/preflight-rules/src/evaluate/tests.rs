@@ -193,7 +193,7 @@ fn could_not_look_is_never_a_pass() {
 
 /// Repositories that something is wrong with, and the verdicts. `skip` for what is malformed is safe only
 /// because another rule at level error fails for the same target, so none of these is ever a pass.
-const BROKEN: [(&str, [Verdict; 2]); 22] = [
+const BROKEN: [(&str, [Verdict; 2]); 31] = [
     ("//- config.json\n[1, 2]", [Fail, Fail]),
     ("//- config.json\n{\"model_type\": ", [Fail, Fail]),
     ("//- config.json\n{}", [Fail, Fail]),
@@ -230,7 +230,37 @@ const BROKEN: [(&str, [Verdict; 2]); 22] = [
     (
         "//- config.json removed\n//- model.safetensors removed\n//- adapter_model.safetensors\na BF16 [1]\n\
          //- adapter_config.json\n{\"peft_type\": \"LORA\", \"base_model_name_or_path\": \"acme/base\"}",
+        [Fail, Fail],
+    ),
+    (
+        "adapter: acme/base\nbase-unread: timed out\n",
+        [Fail, Undecided],
+    ),
+    (
+        "adapter: acme/base\n//- base/config.json removed",
+        [Fail, Fail],
+    ),
+    (
+        "adapter: acme/base\n//- adapter_model.safetensors unreadable timed out",
+        [Fail, Undecided],
+    ),
+    (
+        "adapter: acme/base\n//- adapter_config.json removed",
+        [Fail, Fail],
+    ),
+    (
+        "adapter: acme/base\n//- adapter_config.json unreadable timed out",
         [Undecided, Undecided],
+    ),
+    ("model-type: adapter\n", [Fail, Fail]),
+    ("adapter: acme/base\nmodel-type: model\n", [Fail, Fail]),
+    (
+        "adapter: acme/base\n//- base/model.safetensors unreadable timed out",
+        [Fail, Undecided],
+    ),
+    (
+        "adapter: acme/base\n//- base/adapter_model.safetensors\na BF16 [1]\n//- base/model.safetensors removed",
+        [Fail, Undecided],
     ),
     ("//- model.safetensors removed", [Fail, Fail]),
     (

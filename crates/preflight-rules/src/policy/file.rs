@@ -9,9 +9,11 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    CatalogId, Ceiling, Cell, Cells, CommandTemplate, Platform, Policy, PolicyError, SHIPPED,
-    SourceKind, Stated, TargetPolicy, hint,
+    AdapterPolicy, CatalogId, Ceiling, Cell, Cells, CommandTemplate, Platform, Policy, PolicyError,
+    SHIPPED, SourceKind, Stated, TargetPolicy, hint,
 };
+use preflight_model::adapter::Feature;
+
 use crate::catalog::Catalog;
 use crate::report::Level;
 use crate::suggest;
@@ -55,6 +57,9 @@ struct TargetFile {
     tasks: Option<Stated<Vec<Task>>>,
     weight_formats: Option<Stated<Vec<String>>>,
     base_models: Option<Stated<CatalogId>>,
+    adapter_bases: Option<Stated<Vec<String>>>,
+    adapter_types: Option<Stated<Vec<String>>>,
+    adapter_features: Option<Stated<Vec<FeatureWord>>>,
     #[serde(default)]
     commands: BTreeMap<SourceKind, Stated<Vec<CommandTemplate>>>,
 }
@@ -172,7 +177,20 @@ impl TargetFile {
             source: tasks.source,
             as_of: tasks.as_of,
         });
+        let inherited = base.map(|base| base.adapters.clone()).unwrap_or_default();
+        let features = self.adapter_features.map(|features| Stated {
+            value: features
+                .value
+                .map(|words| words.into_iter().map(|FeatureWord(word)| word).collect()),
+            source: features.source,
+            as_of: features.as_of,
+        });
         Ok(TargetPolicy {
+            adapters: AdapterPolicy {
+                bases: self.adapter_bases.or(inherited.bases),
+                types: self.adapter_types.or(inherited.types),
+                features: features.or(inherited.features),
+            },
             sources: self
                 .sources
                 .or_else(|| base.map(|base| base.sources.clone()))
@@ -373,6 +391,18 @@ checked!(Task, |text| {
         return Ok(());
     }
     Err(format!("no task is called `{text}`{}", hint(text, TASKS)))
+});
+
+struct FeatureWord(String);
+checked!(FeatureWord, |text| {
+    let words = Feature::ALL.map(Feature::as_str);
+    if words.contains(&text) {
+        return Ok(());
+    }
+    Err(format!(
+        "no feature of adapters is called `{text}`{}",
+        hint(text, words)
+    ))
 });
 
 /// The default policy speaks of every rule, so its keys are the rules there are.

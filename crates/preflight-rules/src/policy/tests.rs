@@ -46,6 +46,7 @@ fn the_default_has_the_levels_of_the_design() {
         base-model-incompatible    -        error
         policy-outdated            note     note
         adapter-incomplete         error    error
+        adapter-beside-model       warning  warning
         adapter-base-unsupported   error    error
         adapter-weights-mismatch   error    error
         adapter-rank-over-limit    warning  warning

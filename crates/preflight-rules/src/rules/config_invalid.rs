@@ -1,4 +1,3 @@
-use preflight_model::checkpoint::Kind;
 use preflight_model::config::Config;
 use preflight_model::fact::{Fact, Gap};
 use preflight_model::facts::Facts;
@@ -19,11 +18,6 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
-    if facts.kind == Kind::Adapter {
-        return Err(Gap::Unknown(
-            "this is an adapter of another model; this version judges whole models only".into(),
-        ));
-    }
     match &facts.checkpoint.config {
         Fact::Known(config) => of_config(facts, config),
         Fact::Absent => Ok(Findings::problem(Finding::in_file(
@@ -49,17 +43,6 @@ fn of_config(facts: &Facts<'_>, config: &Config) -> Outcome {
         );
         (note.line, note.column) = (Some(place.line), Some(place.column));
         findings = findings.with_note(note);
-    }
-    if let Some(adapter) = facts
-        .checkpoint
-        .adapter
-        .known()
-        .filter(|_| findings.problems.is_empty())
-    {
-        let base = adapter.base_model.as_deref().unwrap_or("another model");
-        return Err(Gap::Unknown(format!(
-            "adapter_config.json stands beside a whole model: a loader with PEFT takes `{base}` and the adapter instead; remove the file if the weights are merged"
-        )));
     }
     findings.problems.extend(unknown_parts(facts, config));
     match unknown_type(facts, config) {
@@ -208,13 +191,5 @@ mod tests {
             run("//- model/config.json\n{}\n//- config.json removed").contains("fail\n"),
             "only the root counts"
         );
-    }
-
-    #[test]
-    fn an_adapter_is_not_judged_as_a_model() {
-        let got = run(
-            "//- model.safetensors removed\n//- adapter_config.json\n{\"peft_type\": \"LORA\", \"base_model_name_or_path\": \"a/b\"}\n//- adapter_model.safetensors\na BF16 [1]",
-        );
-        assert!(got.starts_with("upload, fine-tune: unknown\n"), "{got}");
     }
 }

@@ -1,5 +1,10 @@
 //! All rules. One list: docs, schema, completions and reports derive from it.
 
+mod adapter_base_unsupported;
+mod adapter_beside_model;
+mod adapter_incomplete;
+mod adapter_rank_over_limit;
+mod adapter_weights_mismatch;
 mod architecture_not_causal_lm;
 mod archive_nested;
 mod archive_unsupported;
@@ -34,6 +39,11 @@ use crate::rule::Rule;
 
 /// All rules, sorted by id.
 pub static RULES: &[&Rule] = &[
+    &adapter_base_unsupported::RULE,
+    &adapter_beside_model::RULE,
+    &adapter_incomplete::RULE,
+    &adapter_rank_over_limit::RULE,
+    &adapter_weights_mismatch::RULE,
     &architecture_not_causal_lm::RULE,
     &archive_nested::RULE,
     &archive_unsupported::RULE,

@@ -1,0 +1,95 @@
+//! Regular expressions of an `adapter_config.json`, as Python's `re` matches them.
+
+use fancy_regex::{Regex, RegexBuilder};
+
+/// Most bytes of a pattern; those of Unsloth, the longest in circulation, have about 500.
+const BYTES_MAX: usize = 8192;
+/// Most steps back of one match: a name of a module has about 60 characters.
+const BACKTRACK_MAX: usize = 20_000;
+/// Most bytes of a compiled pattern.
+const COMPILED_MAX: usize = 1 << 20;
+
+/// A pattern that is matched against names of modules.
+#[derive(Debug, Clone)]
+pub(super) struct Pattern {
+    text: String,
+    /// None where this program cannot read it, though Python may.
+    whole: Option<Regex>,
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Pattern {
+    /// `re.fullmatch(text, name)`.
+    pub(super) fn full(text: &str) -> Self {
+        Self::new(text, "", r"\z")
+    }
+
+    /// `re.match(r"(.*\.)?(text)$", name)`: how the keys of `rank_pattern` are matched.
+    pub(super) fn ending(text: &str) -> Self {
+        Self::new(text, r"(?:.*\.)?", r"\z")
+    }
+
+    /// `re.match(r"(^|.*\.)text($|\..*)", name)`: how `modules_to_save` keeps LoRA away.
+    pub(super) fn segment(text: &str) -> Self {
+        Self::new(text, r"(?:|.*\.)", r"(?:\z|\..*)")
+    }
+
+    fn new(text: &str, before: &str, after: &str) -> Self {
+        let compile = |text: &str| {
+            let mut builder = RegexBuilder::new(text);
+            builder
+                .backtrack_limit(BACKTRACK_MAX)
+                .delegate_size_limit(COMPILED_MAX)
+                .delegate_dfa_size_limit(COMPILED_MAX);
+            builder.build().ok()
+        };
+        let is_short = text.len() <= BYTES_MAX;
+        let whole = compile(text)
+            .filter(|_| is_short)
+            .and_then(|_| compile(&format!(r"\A{before}(?:{text}){after}")));
+        Self {
+            text: text.to_owned(),
+            whole,
+        }
+    }
+
+    /// Whether it matches; `None` where that cannot be told.
+    pub(super) fn matches(&self, name: &str) -> Option<bool> {
+        self.whole.as_ref()?.is_match(name).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_python_matches() {
+        let layer = "model.layers.0.self_attn.q_proj";
+        assert_eq!(Pattern::full(r".*\.(q|v)_proj").matches(layer), Some(true));
+        assert_eq!(Pattern::full("q_proj|v_proj").matches(layer), Some(false));
+        assert_eq!(
+            Pattern::full("(?!.*visual).*q_proj").matches(layer),
+            Some(true)
+        );
+        assert_eq!(Pattern::full("(").matches(layer), None);
+        assert_eq!(Pattern::full("a)|(b").matches("a"), None);
+        assert_eq!(Pattern::ending("q_proj").matches(layer), Some(true));
+        assert_eq!(Pattern::ending("proj").matches(layer), Some(false));
+        assert_eq!(Pattern::ending("^model.*q_proj").matches(layer), Some(true));
+        assert_eq!(Pattern::segment("self_attn").matches(layer), Some(true));
+        assert_eq!(Pattern::segment("attn").matches(layer), Some(false));
+    }
+
+    #[test]
+    fn a_hostile_pattern_ends() {
+        let name = "a".repeat(200);
+        assert_eq!(Pattern::full(r"(a*)*\1b").matches(&name), None);
+        assert_eq!(Pattern::full(&"x".repeat(BYTES_MAX + 1)).matches("x"), None);
+    }
+}
