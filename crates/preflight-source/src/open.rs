@@ -23,7 +23,7 @@ pub fn open(
         ModelRef::Hub { id, revision } => {
             crate::hub::open(id, revision.as_deref(), &model.to_string(), &hub()?)
         }
-        ModelRef::S3(address) => crate::s3::open(address, &s3()?),
+        ModelRef::S3(address) => crate::s3::open(address, &s3()?, archive),
         ModelRef::Url(url) => Ok(Box::new(Archive::at_url(url, archive)?)),
     }
 }

@@ -1,7 +1,7 @@
 //! A bucket, in the region where it is and as the one whom it lets in.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AwsCredential};
@@ -19,6 +19,7 @@ use super::credentials::{Login, Search};
 use super::failed::Failed;
 use super::options::Settings;
 use super::transport::{Connector, Transport};
+use crate::archive::{Edge, Opened};
 use crate::http::{Problem, bare, host};
 
 /// Most objects under the prefix of one model, and most pages that they come in.
@@ -39,18 +40,23 @@ impl fmt::Debug for Bucket {
     }
 }
 
-/// An object at the moment it was first seen: everything is read of that one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An object as it was first seen: everything is read of that one.
+#[derive(Debug)]
 pub(super) struct Pin {
     pub(super) size: u64,
-    pub(super) etag: Option<String>,
+    /// Of the listing; where that names none, of the first answer.
+    etag: OnceLock<String>,
 }
 
 impl Pin {
     fn of(meta: &ObjectMeta) -> Self {
+        let etag = meta
+            .e_tag
+            .clone()
+            .map_or_else(OnceLock::new, OnceLock::from);
         Self {
             size: meta.size,
-            etag: meta.e_tag.clone(),
+            etag,
         }
     }
 
@@ -62,12 +68,10 @@ impl Pin {
                 self.size, now.size
             )));
         }
-        match (&self.etag, &now.e_tag) {
-            (Some(before), Some(now)) if bare(before) != bare(now) => {
-                Some(Problem::Changed("it has another `ETag` than listed".into()))
-            }
-            _ => None,
-        }
+        let now = now.e_tag.as_ref()?;
+        let first = self.etag.get_or_init(|| now.clone());
+        (bare(first) != bare(now))
+            .then(|| Problem::Changed("it has another `ETag` than listed".into()))
     }
 }
 
@@ -343,7 +347,7 @@ impl Bucket {
         let path = Path::parse(key).map_err(|error| self.failed(&error.into()))?;
         let options = GetOptions {
             range: Some(GetRange::Bounded(range)),
-            if_match: pin.etag.clone(),
+            if_match: pin.etag.get().cloned(),
             ..GetOptions::default()
         };
         let found = self
@@ -355,6 +359,76 @@ impl Bucket {
             return Err(problem.into());
         }
         found.bytes().await.map_err(|error| self.failed(&error))
+    }
+
+    /// The bytes at one end of an object that nobody has seen yet, and what holds it fast.
+    pub(super) async fn edge(
+        &self,
+        key: &str,
+        edge: Edge,
+        length: u64,
+    ) -> Result<(Pin, Opened), Failed> {
+        if edge == Edge::End {
+            match self.first(key, GetRange::Suffix(length)).await {
+                Ok(opened) => return Ok(opened),
+                // Servers that know no ranges from the end, or none that is longer than the object.
+                Err(failed) if matches!(*failed.problem, Problem::Broken { .. }) => {}
+                Err(failed) if matches!(failed.status(), Some(400 | 416 | 500 | 501)) => {}
+                Err(failed) => return Err(failed),
+            }
+        }
+        let (pin, opened) = match self.first(key, GetRange::Bounded(0..length)).await {
+            // Nothing of an empty object can be asked for.
+            Err(failed) if failed.status() == Some(416) => {
+                let etag = OnceLock::new();
+                let bytes = Bytes::new();
+                (
+                    Pin { size: 0, etag },
+                    Opened {
+                        size: Some(0),
+                        offset: 0,
+                        bytes,
+                    },
+                )
+            }
+            answer => answer?,
+        };
+        if edge == Edge::Start || pin.size <= length {
+            return Ok((pin, opened));
+        }
+        let range = edge.range(pin.size, length);
+        let offset = range.start;
+        let bytes = self.read(key, &pin, range).await?;
+        Ok((
+            pin,
+            Opened {
+                offset,
+                bytes,
+                ..opened
+            },
+        ))
+    }
+
+    async fn first(&self, key: &str, range: GetRange) -> Result<(Pin, Opened), Failed> {
+        let path = Path::parse(key).map_err(|error| self.failed(&error.into()))?;
+        let options = GetOptions {
+            range: Some(range),
+            ..GetOptions::default()
+        };
+        let found = self.store.get_opts(&path, options).await;
+        let found = found.map_err(|error| self.failed(&error))?;
+        let pin = Pin::of(&found.meta);
+        let offset = found.range.start;
+        let bytes = found.bytes().await.map_err(|error| self.failed(&error))?;
+        let size = Some(pin.size);
+        Ok((
+            pin,
+            Opened {
+                size,
+                offset,
+                bytes,
+            },
+        ))
     }
 
     fn failed(&self, error: &object_store::Error) -> Failed {

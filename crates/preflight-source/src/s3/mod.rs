@@ -16,6 +16,7 @@ mod bucket;
 mod context;
 mod credentials;
 mod failed;
+mod object;
 mod options;
 mod profile;
 mod transport;
@@ -31,13 +32,14 @@ use tokio::sync::OnceCell;
 
 pub use options::S3Options;
 
-use crate::Error;
 use crate::http::Problem;
 use crate::regular::check_range;
 use crate::source::{BoxFuture, Cost, FileKind, ListedFile, Listing, Source};
+use crate::{ArchiveOptions, Error};
 use address::Address;
 use bucket::{Bucket, Door, Pin};
 use failed::Failed;
+use object::S3Archive;
 use options::Settings;
 use transport::Transport;
 
@@ -62,14 +64,15 @@ struct Found {
     notes: Vec<String>,
 }
 
-/// The source for `s3://…`.
-pub fn open(input: &str, options: &S3Options) -> Result<Box<dyn Source>, Error> {
+/// The source for `s3://…`: a prefix, or one archive.
+pub fn open(
+    input: &str,
+    options: &S3Options,
+    archive: &ArchiveOptions,
+) -> Result<Box<dyn Source>, Error> {
     let address = Address::parse(input)?;
     if address.is_archive {
-        return Err(Error::Unsupported {
-            what: "archives",
-            input: input.into(),
-        });
+        return Ok(Box::new(S3Archive::new(address, input, options, archive)?));
     }
     Ok(Box::new(S3::new(input, options)?))
 }

@@ -147,20 +147,21 @@ impl Transport {
             )
             .into());
         }
-        let bytes_max = match &asked {
+        let length = match &asked {
             Some(range) => {
-                is_this_range(response.status(), response.headers(), range).map_err(&broken)?;
-                range.end - range.start
+                Some(sent_length(response.status(), response.headers(), range).map_err(&broken)?)
             }
-            None => ANSWER_BYTES_MAX,
+            None => None,
         };
         let status = response.status();
         let (version, headers) = (response.version(), response.headers().clone());
-        let body = self.body(&url, response, bytes_max).await?;
-        if asked.is_some() && (body.len() as u64) < bytes_max {
+        let body = self
+            .body(&url, response, length.unwrap_or(ANSWER_BYTES_MAX))
+            .await?;
+        if let Some(length) = length.filter(|length| (body.len() as u64) < *length) {
             return Err(Problem::Connection {
                 host: host(&url),
-                what: format!("it sent {} of {bytes_max} bytes", body.len()),
+                what: format!("it sent {} of {length} bytes", body.len()),
             }
             .into());
         }
@@ -257,30 +258,28 @@ fn asked_range(headers: &HeaderMap) -> Option<Range<u64>> {
     Some(first.parse().ok()?..last.parse::<u64>().ok()?.checked_add(1)?)
 }
 
-/// Whether an answer has exactly the range that was asked for.
-fn is_this_range(
-    status: StatusCode,
-    headers: &HeaderMap,
-    asked: &Range<u64>,
-) -> Result<(), String> {
+/// The length of an answer that has exactly the range that was asked for, as far as the object goes: whether
+/// it is the object that was listed, with its size, is looked at later.
+fn sent_length(status: StatusCode, headers: &HeaderMap, asked: &Range<u64>) -> Result<u64, String> {
     if status != StatusCode::PARTIAL_CONTENT {
         return Err("it ignores ranges and sends the whole file".into());
     }
     let sent = headers
         .get(CONTENT_RANGE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(content_range);
-    match sent {
-        None => Err("it does not say which range it sends".into()),
-        Some((sent, _)) if sent == *asked => Ok(()),
-        Some((sent, _)) => Err(format!(
+        .and_then(|value| value.to_str().ok());
+    let Some((sent, size)) = sent.and_then(content_range) else {
+        return Err("it does not say which range it sends".into());
+    };
+    if sent != (asked.start..asked.end.min(size)) {
+        return Err(format!(
             "bytes {}-{} were asked for, it sends {}-{}",
             asked.start,
             asked.end - 1,
             sent.start,
             sent.end - 1
-        )),
+        ));
     }
+    Ok(sent.end - sent.start)
 }
 
 /// The door through which `object_store` sends.
