@@ -19,7 +19,7 @@ use preflight_model::snapshot::{Access, Content};
 use preflight_source::memory::Memory;
 use preflight_source::{
     Archive, ArchiveOptions, Error, FileKind, Folder, Hub, HubOptions, ModelRef, Recording, S3,
-    S3Options, Source, recording,
+    S3Options, Source, recording, s3,
 };
 use s3_server::{BUCKET, S3Server};
 
@@ -354,7 +354,7 @@ fn an_archive_behind_a_url() {
 
 /// S3 knows no pointers either: an object is the file. And a prefix is there with its first object.
 #[test]
-fn s3() {
+fn an_s3_prefix() {
     conforms(
         &Abilities {
             pointers: false,
@@ -380,6 +380,27 @@ fn s3() {
             (Box::new(source), server)
         },
     );
+}
+
+#[test]
+fn an_archive_on_s3() {
+    for (name, put) in ARCHIVES {
+        let abilities = Abilities {
+            pointers: false,
+            nothing: true,
+        };
+        conforms(&abilities, |repository| {
+            let server = S3Server::start([(name, put(repository))]);
+            let options = S3Options::of([
+                ("AWS_ENDPOINT_URL", server.endpoint().as_str()),
+                ("AWS_ACCESS_KEY_ID", "AKIDTEST"),
+                ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ]);
+            let input = format!("s3://{BUCKET}/{name}");
+            let source = s3::open(&input, &options, &ArchiveOptions::default()).unwrap();
+            (source, server)
+        });
+    }
 }
 
 #[test]

@@ -16,6 +16,11 @@ pub(super) static RULE: Rule = Rule {
     check,
 };
 
+/// Source: <https://docs.aws.amazon.com/cli/latest/reference/s3/presign.html>; the format and the 100 minutes:
+/// <https://docs.together.ai/docs/custom-models>.
+const PACK_S3: &str = "pack it as one archive beside it and give a presigned URL that is good for 100 minutes or more: `aws s3 cp --recursive s3://BUCKET/PREFIX/ model`, `tar -cz -C model . | aws s3 cp - s3://BUCKET/model.tar.gz`, `aws s3 presign s3://BUCKET/model.tar.gz --expires-in 43200`";
+const PUSH_S3: &str = "push the files to a Hugging Face repository (`aws s3 cp --recursive s3://BUCKET/PREFIX/ model`, `hf upload org/name model .`) and check that";
+
 fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     let sources = case.policy.target(case.target).sources.get()?;
     let (kind, is_a) = match facts.checkpoint.snapshot.origin.stands_for {
@@ -37,12 +42,22 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
         Target::Upload => "upload",
         Target::FineTune => "fine-tuning",
     };
+    let is_prefix = facts.checkpoint.snapshot.origin.stands_for == From::S3;
+    let as_if = if is_prefix && case.target == Target::Upload {
+        "packed"
+    } else {
+        "pushed"
+    };
     let finding = Finding::new(format!(
-        "this is {is_a}, judged as if it were pushed; for {what_for} the platform takes {}",
+        "this is {is_a}, judged as if it were {as_if}; for {what_for} the platform takes {}",
         takes.join(" or ")
     ));
     let findings = Findings::problem(finding);
     Ok(match case.target {
+        Target::Upload if is_prefix && sources.contains(&SourceKind::Archive) => {
+            findings.with_fix(PACK_S3)
+        }
+        Target::FineTune if is_prefix => findings.with_fix(PUSH_S3),
         Target::Upload if sources.contains(&SourceKind::Archive) => findings.with_fix(
             "push the files to a Hugging Face repository, or pack it (`tar -czf model.tar.gz -C FOLDER .`) and give a presigned URL",
         ),
