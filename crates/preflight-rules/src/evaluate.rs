@@ -412,6 +412,14 @@ fn next_commands(
         From::Folder | From::Recording => SourceKind::Folder,
     };
     let name = origin.id.as_deref().and_then(|id| id.rsplit('/').next());
+    let name = name.map(|name| match from {
+        // A model is not called after the form it came in.
+        SourceKind::Archive => name
+            .trim_end_matches(".gz")
+            .trim_end_matches(".tar")
+            .trim_end_matches(".zip"),
+        _ => name,
+    });
     let passed = verdicts
         .iter()
         .filter(|(_, verdict)| *verdict == Verdict::Pass);

@@ -52,9 +52,14 @@ pub(super) async fn list(
         reader.may_read(1)?;
     }
     drop(stream);
-    let unpacker = decoder.finish().map_err(|_| {
-        Trouble::broken("it ends in the middle of its compressed data: it is not whole")
-    })?;
+    let finished = decoder.try_finish();
+    let unpacker = std::mem::take(decoder.get_mut());
+    // What came out with the last bytes says more than that nothing more does.
+    if unpacker.trouble.is_none() && !unpacker.is_done {
+        finished.map_err(|_| {
+            Trouble::broken("it ends in the middle of its compressed data: it is not whole")
+        })?;
+    }
     unpacker.finish()
 }
 
