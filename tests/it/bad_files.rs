@@ -170,7 +170,7 @@ fn values_that_no_model_has() {
             "num_hidden_layers",
             json!("two"),
             1,
-            "`num_hidden_layers` must be a number, it is the string `two`",
+            "`num_hidden_layers` must be a whole number above 0 that a tensor can have, it is the string `two`",
         ),
         (
             "model_type",
@@ -188,7 +188,7 @@ fn values_that_no_model_has() {
             "quantization_config",
             json!([]),
             1,
-            "`quantization_config` names no `quant_method`",
+            "`quantization_config` is a list, which the loader cannot read",
         ),
         (
             "torch_dtype",
