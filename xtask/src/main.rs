@@ -6,6 +6,7 @@ mod generate;
 mod layout;
 mod materialise;
 mod new_rule;
+mod seeds;
 mod spec;
 mod tree;
 mod weights;
@@ -23,6 +24,8 @@ Commands:
   conformance                    hold the product against ../shared: what the real loader did with
                                  odd repositories, known models and a corpus of real folders
   fixtures [--check] [NAME...]   write the recordings in fixtures/ from fixtures/specs/;
+                                 with --check, only tell where they differ
+  fuzz-seeds [--check]           write tests/fuzz/seeds/, cut out of the fixtures;
                                  with --check, only tell where they differ
   generate [--check]             write docs/rules/ from the rules;
                                  with --check, only tell where it differs
@@ -108,6 +111,9 @@ fn run(args: &[&str]) -> Result<String, Failure> {
                 ))),
             }
         }
+        ["fuzz-seeds"] => Ok(seeds::write()?),
+        ["fuzz-seeds", "--check"] => Ok(seeds::check()?),
+        ["fuzz-seeds", ..] => Err(Failure::Usage("`fuzz-seeds` takes `--check` only".into())),
         ["generate"] => Ok(generate::write()?),
         ["generate", "--check"] => Ok(generate::check()?),
         ["generate", rest @ ..] => Err(Failure::Usage(format!(

@@ -42,7 +42,7 @@ pub struct Checkpoint<'a> {
     /// What the files of sentence-transformers say.
     pub sentence_transformers: Fact<SentenceTransformers>,
     /// The weights the loader opens; unavailable where the listing is.
-    pub weights: Fact<Weights>,
+    pub weights: Fact<Weights<'a>>,
     /// How they are quantised.
     pub quantization: Option<Quantization>,
     /// How many parameters they hold.
@@ -59,7 +59,7 @@ pub struct Checkpoint<'a> {
     /// `adapter_config.json`, where it is PEFT's.
     pub adapter: Fact<Adapter>,
     /// The weights of the adapter, where this is one.
-    pub adapter_weights: Option<Shard>,
+    pub adapter_weights: Option<Shard<'a>>,
     /// For an adapter: the model it adapts.
     pub base: Fact<Box<Checkpoint<'a>>>,
 }
@@ -325,7 +325,7 @@ fn class_of(config: &Config) -> Option<Cow<'_, str>> {
 fn compare(
     class: &str,
     expected: &Result<Expected, Undescribed>,
-    weights: &Weights,
+    weights: &Weights<'_>,
     quantization: Option<&Quantization>,
 ) -> Fact<Comparison> {
     if weights.format != weights::Format::Safetensors {

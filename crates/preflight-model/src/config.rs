@@ -66,6 +66,9 @@ const LOOKS_UP_PARTS: [(&str, &[&str]); 3] = [
     ("audio_config", &["qwen2_audio", "voxtral"]),
 ];
 
+/// Names in `architectures` that are read; real configs have one, seldom two.
+const ARCHITECTURES_MAX: usize = 100;
+
 static EMPTY: LazyLock<Document> =
     LazyLock::new(|| Document::parse(b"{}").expect("an empty object is JSON"));
 
@@ -100,6 +103,7 @@ impl Config {
             None => architectures
                 .elements()
                 .filter_map(|name| name.as_str())
+                .take(ARCHITECTURES_MAX)
                 .collect(),
         }
     }

@@ -3,6 +3,8 @@
 //! The format: 8 bytes with the length of the header, little endian; the header, JSON; the data.
 //! Source: <https://github.com/huggingface/safetensors/blob/v0.8.0/README.md#format>
 
+use std::borrow::Cow;
+
 use serde::Deserialize as _;
 use serde::de::IntoDeserializer as _;
 
@@ -11,22 +13,30 @@ use crate::json::{Error as JsonError, Kind, Number, Reader};
 /// Longest header that the reference implementation reads.
 /// Source: <https://github.com/huggingface/safetensors/blob/v0.8.0/safetensors/src/tensor.rs>
 pub const HEADER_BYTES_MAX: u64 = 100_000_000;
-/// Most tensors in one file: ten times the largest shard in circulation.
-pub const TENSORS_MAX: usize = 1_000_000;
+/// Most tensors in one file: five times the largest shard in circulation.
+pub const TENSORS_MAX: usize = 500_000;
+/// Most dimensions of all tensors of one file: four for each of the most tensors.
+const ALL_DIMENSIONS_MAX: usize = 4 * TENSORS_MAX;
+/// Bytes of all names that are written with escapes: those are copied.
+const COPIED_BYTES_MAX: usize = 4 << 20;
+/// Characters of a name that a message shows.
+const SHOWN_MAX: usize = 200;
 /// Most dimensions of a tensor. `PyTorch` stops at 64.
 pub const DIMENSIONS_MAX: usize = 64;
 /// Bytes before the header.
 pub const LENGTH_PREFIX_BYTES: u64 = 8;
+/// Deepest nesting that the reference implementation reads: `serde_json` gives up at 128 levels.
+/// Source: <https://docs.rs/serde_json/1/serde_json/struct.Deserializer.html#method.disable_recursion_limit>
+const DEPTH_MAX: u32 = 127;
 /// Defects of one header that are kept; more are counted as the file being broken anyway.
 const DEFECTS_MAX: usize = 20;
 
-/// A parsed header. Names and shapes lie in two shared buffers: a header of 100 000 tensors costs
-/// three allocations, not 200 000.
+/// A parsed header. Names are borrowed from its text and shapes lie in one buffer: a header of 100 000
+/// tensors costs two allocations, not 200 000.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Header {
-    names: String,
+pub struct Header<'a> {
     dimensions: Vec<u64>,
-    entries: Vec<Entry>,
+    entries: Vec<Entry<'a>>,
     /// The `format` of `__metadata__`: `None` without metadata or without the key.
     pub format: Option<String>,
     /// Whether there is a `__metadata__` object.
@@ -41,9 +51,9 @@ pub struct Header {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-struct Entry {
-    name_end: usize,
-    dimensions_end: usize,
+struct Entry<'a> {
+    name: Cow<'a, str>,
+    dimensions_end: u32,
     dtype: Dtype,
     start: u64,
     end: u64,
@@ -72,8 +82,15 @@ impl Tensor<'_> {
 /// Element types of safetensors.
 pub use safetensors::Dtype;
 
+/// Longer than the name of any element type.
+const DTYPE_BYTES_MAX: usize = 32;
+
 /// The dtype that a header names, where the reference implementation knows it.
 pub fn dtype_named(name: &str) -> Option<Dtype> {
+    // An unknown name is copied into an error, however long it is.
+    if name.len() > DTYPE_BYTES_MAX {
+        return None;
+    }
     let name: serde::de::value::StrDeserializer<'_, serde::de::value::Error> =
         name.into_deserializer();
     Dtype::deserialize(name).ok()
@@ -127,9 +144,9 @@ pub fn header_end(prefix: [u8; 8], size: Option<u64>) -> Result<u64, HeaderError
     }
 }
 
-impl Header {
+impl<'a> Header<'a> {
     /// Parses the first bytes of a file: at least the prefix and the whole header.
-    pub fn parse(start: &[u8], size: Option<u64>) -> Result<Self, HeaderError> {
+    pub fn parse(start: &'a [u8], size: Option<u64>) -> Result<Self, HeaderError> {
         let Some(prefix) = start.first_chunk::<8>() else {
             return Err(match size {
                 Some(size) if size >= LENGTH_PREFIX_BYTES => HeaderError::NotRead,
@@ -153,15 +170,16 @@ impl Header {
 
     /// The tensors in the order of the header.
     pub fn tensors(&self) -> impl Iterator<Item = Tensor<'_>> {
-        let (mut name_start, mut dimensions_start) = (0, 0);
+        let mut dimensions_start = 0;
         self.entries.iter().map(move |entry| {
+            let dimensions_end = entry.dimensions_end as usize;
             let tensor = Tensor {
-                name: &self.names[name_start..entry.name_end],
+                name: &entry.name,
                 dtype: entry.dtype,
-                shape: &self.dimensions[dimensions_start..entry.dimensions_end],
+                shape: &self.dimensions[dimensions_start..dimensions_end],
                 bytes: entry.end.saturating_sub(entry.start),
             };
-            (name_start, dimensions_start) = (entry.name_end, entry.dimensions_end);
+            dimensions_start = dimensions_end;
             tensor
         })
     }
@@ -185,13 +203,12 @@ impl Header {
     /// The data of the tensors must follow one another from 0 without hole or overlap, and each must
     /// have the length that dtype and shape say.
     fn check_layout(&mut self, data_at: u64) {
-        let mut order: Vec<usize> = (0..self.entries.len()).collect();
-        order.sort_by_key(|&index| (self.entries[index].start, self.entries[index].end));
+        let mut order: Vec<&Entry<'_>> = self.entries.iter().collect();
+        order.sort_unstable_by_key(|entry| (entry.start, entry.end));
         let mut defects = Vec::new();
         let mut at = 0;
-        for index in order {
-            let entry = &self.entries[index];
-            if entry.start != at && entry.end >= entry.start {
+        for entry in order {
+            if entry.start != at && entry.end >= entry.start && defects.len() < DEFECTS_MAX {
                 let what = if entry.start < at {
                     "overlaps the tensor before it"
                 } else {
@@ -199,7 +216,7 @@ impl Header {
                 };
                 defects.push(format!(
                     "tensor `{}` starts at byte {} of the data and {what}, which ends at {at}",
-                    self.name(index),
+                    shorten(&entry.name),
                     entry.start
                 ));
             }
@@ -209,6 +226,21 @@ impl Header {
             self.defect(defect);
         }
         self.described_bytes = data_at.saturating_add(at);
+    }
+
+    /// Names must be unique. A hash set of 100 000 names would cost more than the parse.
+    fn check_names(&mut self) {
+        let mut names: Vec<&str> = self.entries.iter().map(|entry| &*entry.name).collect();
+        names.sort_unstable();
+        let twice: Vec<String> = names
+            .windows(2)
+            .filter(|pair| pair[0] == pair[1])
+            .map(|pair| format!("tensor `{}` stands twice in the header", shorten(pair[0])))
+            .take(DEFECTS_MAX)
+            .collect();
+        for defect in twice {
+            self.defect(defect);
+        }
     }
 
     fn check_size(&mut self, size: u64) {
@@ -223,48 +255,46 @@ impl Header {
             ));
         }
     }
-
-    fn name(&self, index: usize) -> &str {
-        let start = index
-            .checked_sub(1)
-            .map_or(0, |before| self.entries[before].name_end);
-        &self.names[start..self.entries[index].name_end]
-    }
 }
 
-fn parse_text(text: &[u8]) -> Result<Header, JsonError> {
+fn parse_text(text: &[u8]) -> Result<Header<'_>, JsonError> {
     // The format asks for `{` as the first byte; the reference implementation also takes white space.
-    let mut reader = Reader::new(text)?;
+    let mut reader = Reader::new(text)?.no_deeper_than(DEPTH_MAX);
     let mut header = Header::default();
-    // Names are unique as a rule; a hash set of 100 000 names would cost more than the parse, so
-    // duplicates are found by sorting once at the end.
+    let (mut metadata_seen, mut copied_bytes) = (false, 0);
     reader.object(|reader, name, _| {
         if name == "__metadata__" {
+            if std::mem::replace(&mut metadata_seen, true) {
+                return reader.error("`__metadata__` stands twice");
+            }
             return metadata(reader, &mut header);
         }
         if header.entries.len() == TENSORS_MAX {
             return reader.error(format!("more than {TENSORS_MAX} tensors"));
         }
-        tensor(reader, &name, &mut header)
+        if let Cow::Owned(name) = &name {
+            copied_bytes += name.capacity();
+            if copied_bytes > COPIED_BYTES_MAX {
+                return reader.error(format!(
+                    "more than {COPIED_BYTES_MAX} bytes of names with escapes"
+                ));
+            }
+        }
+        tensor(reader, name, &mut header)
     })?;
+    if let Some(at) = reader.python_only() {
+        header.defect(format!(
+            "not strict JSON: infinity, not a number or half a character at byte {at}"
+        ));
+    }
     if let Some(mistake) = reader.finish()?.first() {
         header.defect(format!("not strict JSON: {mistake:?}"));
     }
-    let mut names: Vec<&str> = header.tensors().map(|tensor| tensor.name).collect();
-    names.sort_unstable();
-    let twice: Vec<String> = names
-        .windows(2)
-        .filter(|pair| pair[0] == pair[1])
-        .map(|pair| format!("tensor `{}` stands twice in the header", pair[0]))
-        .take(DEFECTS_MAX)
-        .collect();
-    for defect in twice {
-        header.defect(defect);
-    }
+    header.check_names();
     Ok(header)
 }
 
-fn metadata(reader: &mut Reader<'_>, header: &mut Header) -> Result<(), JsonError> {
+fn metadata(reader: &mut Reader<'_>, header: &mut Header<'_>) -> Result<(), JsonError> {
     if reader.kind()? == Kind::Null {
         return reader.null();
     }
@@ -272,27 +302,40 @@ fn metadata(reader: &mut Reader<'_>, header: &mut Header) -> Result<(), JsonErro
     reader.object(|reader, key, _| {
         let value = reader.string()?;
         if key == "format" {
-            header.format = Some(value.into_owned());
+            header.format = Some(shorten(&value).into());
         }
         Ok(())
     })
 }
 
-fn tensor(reader: &mut Reader<'_>, name: &str, header: &mut Header) -> Result<(), JsonError> {
+fn tensor<'a>(
+    reader: &mut Reader<'a>,
+    name: Cow<'a, str>,
+    header: &mut Header<'a>,
+) -> Result<(), JsonError> {
     let at = reader.offset();
     let (mut dtype, mut shape_seen, mut offsets) = (None, false, None);
     let dimensions_start = header.dimensions.len();
+    // The reference implementation refuses a field that stands twice.
+    let twice = |reader: &Reader<'_>, field| reader.error(format!("`{field}` stands twice"));
     reader.object(|reader, key, _| match &*key {
+        "dtype" if dtype.is_some() => twice(reader, "dtype"),
+        "shape" if shape_seen => twice(reader, "shape"),
+        "data_offsets" if offsets.is_some() => twice(reader, "data_offsets"),
         "dtype" => {
             dtype = Some(reader.string()?);
             Ok(())
         }
         "shape" => {
             shape_seen = true;
-            header.dimensions.truncate(dimensions_start);
             reader.array(|reader, index| {
                 if index == DIMENSIONS_MAX {
                     return reader.error(format!("more than {DIMENSIONS_MAX} dimensions"));
+                }
+                if header.dimensions.len() == ALL_DIMENSIONS_MAX {
+                    return reader.error(format!(
+                        "more than {ALL_DIMENSIONS_MAX} dimensions of all tensors"
+                    ));
                 }
                 let size = unsigned(reader)?;
                 header.dimensions.push(size);
@@ -309,29 +352,39 @@ fn tensor(reader: &mut Reader<'_>, name: &str, header: &mut Header) -> Result<()
                 None => reader.error("`data_offsets` has more than two numbers"),
             })?;
             offsets = pair[0].zip(pair[1]);
+            if offsets.is_none() {
+                return reader.error("`data_offsets` has fewer than two numbers");
+            }
             Ok(())
         }
         _ => reader.skip(),
     })?;
     let (Some(dtype), Some((start, end)), true) = (dtype, offsets, shape_seen) else {
         return Err(JsonError {
-            message: format!("tensor `{name}` lacks `dtype`, `shape` or `data_offsets`"),
+            message: format!(
+                "tensor `{}` lacks `dtype`, `shape` or `data_offsets`",
+                shorten(&name)
+            ),
             at,
         });
     };
     let shape = &header.dimensions[dimensions_start..];
     let known = dtype_named(&dtype);
     let bytes = known.and_then(|known| tensor_bytes(known, shape));
+    let shown = shorten(&name);
     let defect = match (known, bytes) {
-        (None, _) => Some(format!("tensor `{name}` has the unknown dtype `{dtype}`")),
+        (None, _) => Some(format!(
+            "tensor `{shown}` has the unknown dtype `{}`",
+            shorten(&dtype)
+        )),
         (_, None) => Some(format!(
-            "tensor `{name}` has a shape whose size overflows: {shape:?}"
+            "tensor `{shown}` has a shape whose size overflows: {shape:?}"
         )),
         _ if end < start => Some(format!(
-            "tensor `{name}` ends at {end}, before it starts at {start}"
+            "tensor `{shown}` ends at {end}, before it starts at {start}"
         )),
         (Some(known), Some(bytes)) if end - start != bytes => Some(format!(
-            "tensor `{name}` of {} {shape:?} needs {bytes} bytes, its offsets give it {}",
+            "tensor `{shown}` of {} {shape:?} needs {bytes} bytes, its offsets give it {}",
             known,
             end - start
         )),
@@ -345,15 +398,21 @@ fn tensor(reader: &mut Reader<'_>, name: &str, header: &mut Header) -> Result<()
         header.dimensions.truncate(dimensions_start);
         return Ok(());
     };
-    header.names.push_str(name);
     header.entries.push(Entry {
-        name_end: header.names.len(),
-        dimensions_end: header.dimensions.len(),
+        name,
+        dimensions_end: u32::try_from(header.dimensions.len()).unwrap_or(u32::MAX),
         dtype,
         start,
         end,
     });
     Ok(())
+}
+
+/// The beginning of a hostile name.
+fn shorten(name: &str) -> &str {
+    name.char_indices()
+        .nth(SHOWN_MAX)
+        .map_or(name, |(end, _)| &name[..end])
 }
 
 /// Bytes of a tensor; `None` where they overflow or are not whole bytes.
@@ -367,7 +426,10 @@ fn tensor_bytes(dtype: Dtype, shape: &[u64]) -> Option<u64> {
 
 fn unsigned(reader: &mut Reader<'_>) -> Result<u64, JsonError> {
     let at = reader.offset();
+    // The reference implementation takes `-0` for a number with a fraction.
+    let is_negative = reader.is_negative();
     let number = match reader.number()? {
+        _ if is_negative => None,
         Number::Int(value) => u64::try_from(value).ok(),
         Number::BigInt(text) => text.parse().ok(),
         Number::Float(_) => None,
@@ -389,9 +451,10 @@ mod tests {
         bytes
     }
 
-    fn parse(header: &str, data: u64) -> Result<Header, HeaderError> {
-        let start = start(header);
-        Header::parse(&start, Some(start.len() as u64 + data))
+    /// What is found in a file with this header and so many bytes of data.
+    fn parse(header: &str, data: u64) -> Result<Header<'static>, HeaderError> {
+        let start: &'static [u8] = start(header).leak();
+        Header::parse(start, Some(start.len() as u64 + data))
     }
 
     #[test]

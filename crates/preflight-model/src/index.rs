@@ -1,17 +1,27 @@
 //! The weight index: which shard holds which tensor.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
 use crate::fact::Defect;
-use crate::json::{Error, Kind, Place, Reader};
+use crate::json::{Error, Kind, Number, Place, Reader};
 
 /// Most shards that an index may name; the largest checkpoints have a few hundred.
 pub const SHARDS_MAX: usize = 10_000;
+/// Most tensors that an index may name: seven times those of the largest checkpoints in circulation.
+pub const TENSORS_MAX: usize = 1_000_000;
+/// Bytes of all shard names, and of all tensor names that are written with escapes: those are copied.
+const COPIED_BYTES_MAX: usize = 8 << 20;
+/// Longest path that common systems open.
+const PATH_BYTES_MAX: usize = 4096;
+/// Tensors listed twice that are kept; one is enough to say so.
+const LISTED_TWICE_MAX: usize = 20;
 
-/// A parsed `model.safetensors.index.json`. Names lie in one buffer: 50 MB of index cost about as
-/// much memory again, not ten times that.
+/// A parsed `model.safetensors.index.json`. Names are borrowed from its text, so that 50 MB of index do
+/// not cost as much memory again.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Index {
-    names: String,
-    entries: Vec<Entry>,
+pub struct Index<'a> {
+    entries: Vec<Entry<'a>>,
     shards: Vec<String>,
     /// Whether there is a `metadata` object, which the loader reads without asking.
     pub has_metadata: bool,
@@ -22,15 +32,14 @@ pub struct Index {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-struct Entry {
-    start: usize,
-    end: usize,
+struct Entry<'a> {
+    name: Cow<'a, str>,
     shard: u32,
 }
 
-impl Index {
+impl<'a> Index<'a> {
     /// Parses the file at `path` inside the repository.
-    pub fn parse(text: &[u8], path: &str) -> Result<Self, Defect> {
+    pub fn parse(text: &'a [u8], path: &str) -> Result<Self, Defect> {
         let mut index = Self::default();
         index.read(text).map_err(|error| {
             Defect::at(path, Place::of_offset(text, error.at, ""), error.message)
@@ -57,36 +66,40 @@ impl Index {
     pub fn tensors(&self) -> impl Iterator<Item = (&str, &str)> {
         self.entries
             .iter()
-            .map(|entry| (self.name(entry), self.shards[entry.shard as usize].as_str()))
+            .map(|entry| (&*entry.name, self.shards[entry.shard as usize].as_str()))
     }
 
     /// The shard that `tensor` is assigned to.
     pub fn shard_of(&self, tensor: &str) -> Option<&str> {
         let at = self
             .entries
-            .binary_search_by(|entry| self.name(entry).cmp(tensor))
+            .binary_search_by(|entry| (*entry.name).cmp(tensor))
             .ok()?;
         Some(&self.shards[self.entries[at].shard as usize])
     }
 
-    fn name(&self, entry: &Entry) -> &str {
-        &self.names[entry.start..entry.end]
-    }
-
-    fn read(&mut self, text: &[u8]) -> Result<(), Error> {
+    fn read(&mut self, text: &'a [u8]) -> Result<(), Error> {
         let mut reader = Reader::new(text)?;
         if reader.kind()? != Kind::Object {
             return reader.error("an index is an object");
         }
         let mut map_seen = false;
+        // Of two members of one name the later counts, as in Python.
         reader.object(|reader, key, _| match &*key {
             "weight_map" => {
                 map_seen = true;
+                self.entries.clear();
+                self.shards.clear();
                 self.read_map(reader)
             }
-            "metadata" if reader.kind()? == Kind::Object => {
-                self.has_metadata = true;
-                self.read_metadata(reader)
+            "metadata" => {
+                self.has_metadata = reader.kind()? == Kind::Object;
+                self.total_size = None;
+                if self.has_metadata {
+                    self.read_metadata(reader)
+                } else {
+                    reader.skip()
+                }
             }
             _ => reader.skip(),
         })?;
@@ -107,30 +120,34 @@ impl Index {
         Ok(())
     }
 
-    fn read_metadata(&mut self, reader: &mut Reader<'_>) -> Result<(), Error> {
+    fn read_metadata(&mut self, reader: &mut Reader<'a>) -> Result<(), Error> {
         reader.object(|reader, key, _| {
-            if key == "total_size" && reader.kind()? == Kind::Number {
-                use crate::json::Number;
-                self.total_size = match reader.number()? {
-                    Number::Int(size) => u64::try_from(size).ok(),
-                    Number::BigInt(_) => None,
-                    #[expect(
-                        clippy::cast_possible_truncation,
-                        clippy::cast_sign_loss,
-                        reason = "some tools write 1.4e10; the cast saturates"
-                    )]
-                    Number::Float(size) => (size >= 0.0).then_some(size as u64),
-                };
-                return Ok(());
+            if key != "total_size" {
+                return reader.skip();
             }
-            reader.skip()
+            self.total_size = None;
+            if reader.kind()? != Kind::Number {
+                return reader.skip();
+            }
+            self.total_size = match reader.number()? {
+                Number::Int(size) => u64::try_from(size).ok(),
+                Number::BigInt(size) => size.parse().ok(),
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "some tools write 1.4e10; the cast saturates"
+                )]
+                Number::Float(size) => (size >= 0.0).then_some(size as u64),
+            };
+            Ok(())
         })
     }
 
-    fn read_map(&mut self, reader: &mut Reader<'_>) -> Result<(), Error> {
+    fn read_map(&mut self, reader: &mut Reader<'a>) -> Result<(), Error> {
         // The shard of the line before is nearly always the shard of this line.
         let mut last = 0;
-        let mut numbers = std::collections::HashMap::new();
+        let mut numbers = HashMap::new();
+        let mut copied_bytes = 0;
         reader.object(|reader, tensor, _| {
             let at = reader.offset();
             let shard = reader.string()?;
@@ -148,16 +165,25 @@ impl Index {
                         return reader.error(format!("more than {SHARDS_MAX} shards"));
                     }
                     let number = self.shards.len();
+                    copied_bytes += shard.len();
                     self.shards.push(shard.clone().into_owned());
-                    numbers.insert(shard.into_owned(), number);
+                    numbers.insert(shard, number);
                     number
                 };
             }
-            let start = self.names.len();
-            self.names.push_str(&tensor);
+            if let Cow::Owned(name) = &tensor {
+                copied_bytes += name.capacity();
+            }
+            if copied_bytes > COPIED_BYTES_MAX {
+                return reader.error(format!(
+                    "more than {COPIED_BYTES_MAX} bytes of shard names and escaped tensor names"
+                ));
+            }
+            if self.entries.len() == TENSORS_MAX {
+                return reader.error(format!("more than {TENSORS_MAX} tensors"));
+            }
             self.entries.push(Entry {
-                start,
-                end: self.names.len(),
+                name: tensor,
                 shard: u32::try_from(last).unwrap_or(u32::MAX),
             });
             Ok(())
@@ -175,31 +201,28 @@ impl Index {
         for entry in &mut self.entries {
             entry.shard = rank[entry.shard as usize];
         }
-        let names = std::mem::take(&mut self.names);
         // Stable, so of equal names the last stays last.
-        self.entries
-            .sort_by(|a, b| names[a.start..a.end].cmp(&names[b.start..b.end]));
-        let mut kept: Vec<Entry> = Vec::with_capacity(self.entries.len());
-        for entry in self.entries.drain(..) {
-            match kept.last_mut() {
-                Some(last) if names[last.start..last.end] == names[entry.start..entry.end] => {
-                    if self.listed_twice.len() < 20 {
-                        self.listed_twice.push(names[entry.start..entry.end].into());
-                    }
-                    *last = entry;
+        self.entries.sort_by(|a, b| a.name.cmp(&b.name));
+        let twice = &mut self.listed_twice;
+        self.entries.dedup_by(|later, kept| {
+            let is_same = later.name == kept.name;
+            if is_same {
+                kept.shard = later.shard;
+                if twice.len() < LISTED_TWICE_MAX {
+                    twice.push(shorten(&kept.name));
                 }
-                _ => kept.push(entry),
             }
-        }
-        self.entries = kept;
-        self.names = names;
+            is_same
+        });
     }
 }
 
 /// Why a shard name must not be opened.
 fn unsafe_path(name: &str) -> Option<&'static str> {
     let part_is_bad = |part: &str| part.is_empty() || part == "." || part == "..";
-    if name.contains(['\\', '\0']) || name.chars().any(char::is_control) {
+    if name.len() > PATH_BYTES_MAX {
+        Some("is longer than a path can be")
+    } else if name.contains(['\\', '\0']) || name.chars().any(char::is_control) {
         Some("has characters that no file of a repository has")
     } else if name.to_ascii_lowercase().contains("%2e") || name.to_ascii_lowercase().contains("%2f")
     {
@@ -212,14 +235,14 @@ fn unsafe_path(name: &str) -> Option<&'static str> {
 }
 
 fn shorten(name: &str) -> String {
-    name.chars().take(80).collect()
+    name.chars().take(200).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<Index, Defect> {
+    fn parse(text: &str) -> Result<Index<'_>, Defect> {
         Index::parse(text.as_bytes(), "model.safetensors.index.json")
     }
 

@@ -53,7 +53,7 @@ impl Format {
 
 /// The weights as the loader would open them.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Weights {
+pub struct Weights<'a> {
     /// What the loader opens first.
     pub format: Format,
     /// Files of that format.
@@ -63,9 +63,9 @@ pub struct Weights {
     /// Sum of their sizes, where all are known.
     pub bytes: Option<u64>,
     /// The index, where the loader uses one.
-    pub index: Fact<Index>,
+    pub index: Fact<Index<'a>>,
     /// The shards in order; one for a single file. Empty for other formats.
-    pub shards: Vec<Shard>,
+    pub shards: Vec<Shard<'a>>,
     /// Tensors that lie in another shard than the index says, or in several, with the number of the shard
     /// that the loader takes them from.
     pub strays: BTreeMap<String, usize>,
@@ -75,16 +75,16 @@ pub struct Weights {
 
 /// One safetensors file that the loader opens.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Shard {
+pub struct Shard<'a> {
     /// Path inside the repository.
     pub path: String,
     /// Size in bytes, where known; of a git-lfs pointer, of what it points to.
     pub size: Option<u64>,
     /// Its header; absent where the repository has no such file.
-    pub header: Fact<Header>,
+    pub header: Fact<Header<'a>>,
 }
 
-impl Weights {
+impl Weights<'_> {
     /// Every tensor that the loader takes: with an index, those whose name stands in it, each once.
     ///
     /// The index names shards and tensors; the loader opens the shards in order and takes from each
@@ -124,7 +124,7 @@ impl Weights {
 }
 
 /// Decides which files the loader opens, and parses their headers.
-pub fn weights(snapshot: &Snapshot, files: &[File], config: Option<&Config>) -> Weights {
+pub fn weights<'a>(snapshot: &'a Snapshot, files: &[File], config: Option<&Config>) -> Weights<'a> {
     let has = |path: &str| snapshot.file(path).is_some();
     let explicit = config.and_then(|config| config.root().get("transformers_weights")?.as_str());
     let mut index = Fact::Absent;
@@ -181,13 +181,13 @@ pub fn weights(snapshot: &Snapshot, files: &[File], config: Option<&Config>) -> 
 }
 
 /// The single weight file of an adapter.
-pub fn adapter_weights(snapshot: &Snapshot) -> Shard {
+pub fn adapter_weights(snapshot: &Snapshot) -> Shard<'_> {
     shard(snapshot, ADAPTER_WEIGHTS)
 }
 
 /// Tensors that some shard has although the index assigns them to another one; the last shard that has
 /// them wins. Tensors that the index does not name are not among them.
-fn strays(index: &Index, shards: &[Shard]) -> BTreeMap<String, usize> {
+fn strays(index: &Index<'_>, shards: &[Shard<'_>]) -> BTreeMap<String, usize> {
     let mut strays = BTreeMap::new();
     let in_shards = |number: usize| {
         let header = shards[number].header.known();
@@ -215,7 +215,7 @@ fn strays(index: &Index, shards: &[Shard]) -> BTreeMap<String, usize> {
     strays
 }
 
-fn shard_names(index: &Fact<Index>) -> Vec<String> {
+fn shard_names(index: &Fact<Index<'_>>) -> Vec<String> {
     index
         .known()
         .map(|index| index.shards().to_vec())
@@ -287,7 +287,7 @@ fn is_weight_file(path: &str) -> bool {
         && path != ADAPTER_WEIGHTS
 }
 
-fn read_index(snapshot: &Snapshot, path: &str) -> Fact<Index> {
+fn read_index<'a>(snapshot: &'a Snapshot, path: &str) -> Fact<Index<'a>> {
     match content(snapshot, path) {
         Fact::Known(bytes) => match Index::parse(bytes, path) {
             Ok(index) => Fact::Known(index),
@@ -299,7 +299,7 @@ fn read_index(snapshot: &Snapshot, path: &str) -> Fact<Index> {
     }
 }
 
-fn shard(snapshot: &Snapshot, path: &str) -> Shard {
+fn shard<'a>(snapshot: &'a Snapshot, path: &str) -> Shard<'a> {
     let size = snapshot.file(path).and_then(|file| file.size);
     let header = content(snapshot, path).and_then(|bytes| match Header::parse(bytes, size) {
         Ok(header) => Fact::Known(header),

@@ -107,7 +107,7 @@ const VARIANTS: [&str; 8] = [
 /// Holds an adapter's files against one another and, where it is known, against the base.
 pub fn agreement(
     adapter: &Adapter,
-    header: &Header,
+    header: &Header<'_>,
     base: Option<&Modules>,
     checkpoint: &Checkpoint<'_>,
 ) -> Agreement {

@@ -67,6 +67,9 @@ const TASK_TYPES: [&str; 6] = [
 const RANK_DEFAULT: u64 = 8;
 const ALPHA_DEFAULT: f64 = 8.0;
 
+/// Names in `target_modules` that are shown: more than one for each module of a large mixture of experts.
+const TARGET_MODULES_MAX: usize = 10_000;
+
 /// What an adapter says of itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Adapter {
@@ -109,6 +112,7 @@ impl Adapter {
             .iter()
             .flat_map(Cursor::elements)
             .filter_map(|module| module.as_str().map(str::to_owned))
+            .take(TARGET_MODULES_MAX)
             .collect();
         target_modules.extend(modules.and_then(|one| one.as_str().map(str::to_owned)));
         target_modules.sort();

@@ -34,7 +34,7 @@ pub(super) struct Parts<'a> {
 }
 
 impl<'a> AdapterTensors<'a> {
-    pub(super) fn of(header: &'a Header) -> Self {
+    pub(super) fn of(header: &'a Header<'_>) -> Self {
         let mut found = Self::default();
         for tensor in header.tensors() {
             found.add(&tensor);

@@ -1,13 +1,19 @@
 //! A whole small JSON file with the position of every key.
 
-use std::fmt::Write as _;
+use std::rc::Rc;
 
 use super::reader::{Error, Kind, Number, Reader, Tolerated};
 use super::{DEPTH_MAX, Place};
 
-/// Most values a [`Document`] holds: about 50 MB of memory, a hundred times the largest
-/// `tokenizer_config.json` in circulation.
-pub const DOCUMENT_VALUES_MAX: usize = 1 << 20;
+/// Most values a [`Document`] holds, in at most 50 MB of memory: a tokenizer configuration has seven for
+/// each added token, of which some audio models have 65 536.
+pub const DOCUMENT_VALUES_MAX: usize = 1 << 19;
+/// Most bytes of a string that are kept, at the end of a character: no name or word is as long, and of a
+/// chat template nothing but its presence is asked.
+pub const STRING_BYTES_MAX: usize = 64 << 10;
+
+/// Keys that stand twice that are kept; each costs a pass over the text when it is told.
+const DUPLICATES_MAX: usize = 20;
 
 /// A parsed file.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,7 +40,7 @@ pub enum Value {
     Bool(bool),
     /// A number as written.
     Number(Number),
-    /// A string.
+    /// A string, to [`STRING_BYTES_MAX`].
     String(Box<str>),
     /// Elements in order.
     Array(Vec<Node>),
@@ -74,7 +80,7 @@ impl Document {
         Cursor {
             document: self,
             node: &self.root,
-            pointer: String::new(),
+            step: None,
         }
     }
 
@@ -89,7 +95,8 @@ impl Document {
         })
     }
 
-    /// Keys that stand twice in one object, with the place of the later one, which wins.
+    /// Keys that stand twice in one object, with the place of the later one, which wins; not all where
+    /// there are many.
     pub fn duplicates(&self) -> impl Iterator<Item = (&str, Place)> {
         self.duplicates
             .iter()
@@ -111,11 +118,7 @@ impl Build {
         Ok(match reader.kind()? {
             Kind::Object => {
                 let mut members: Vec<Member> = Vec::new();
-                let mut seen = std::collections::HashSet::new();
                 reader.object(|reader, key, at| {
-                    if !seen.insert(key.clone()) {
-                        self.duplicates.push((key.clone().into_owned(), at));
-                    }
                     let value = self.value(reader)?;
                     let key = key.into_owned().into_boxed_str();
                     members.push(Member {
@@ -124,6 +127,9 @@ impl Build {
                     });
                     Ok(())
                 })?;
+                // There may be many small objects, each with room for more.
+                members.shrink_to_fit();
+                self.find_duplicates(&members);
                 Value::Object(members)
             }
             Kind::Array => {
@@ -134,9 +140,14 @@ impl Build {
                     elements.push(Node { at, value });
                     Ok(())
                 })?;
+                elements.shrink_to_fit();
                 Value::Array(elements)
             }
-            Kind::String => Value::String(reader.string()?.into_owned().into_boxed_str()),
+            Kind::String => {
+                let text = reader.string()?;
+                let end = text.floor_char_boundary(STRING_BYTES_MAX);
+                Value::String(text[..end].into())
+            }
             Kind::Number => Value::Number(reader.number()?),
             Kind::Bool => Value::Bool(reader.bool()?),
             Kind::Null => {
@@ -145,6 +156,21 @@ impl Build {
             }
         })
     }
+
+    fn find_duplicates(&mut self, members: &[Member]) {
+        let mut sorted: Vec<&Member> = members.iter().collect();
+        sorted.sort_by_key(|member| &member.key);
+        let mut later: Vec<&Member> = sorted
+            .windows(2)
+            .filter(|pair| pair[0].key == pair[1].key)
+            .map(|pair| pair[1])
+            .collect();
+        later.sort_by_key(|member| member.node.at);
+        let room = DUPLICATES_MAX - self.duplicates.len();
+        let kept = later.iter().take(room);
+        self.duplicates
+            .extend(kept.map(|member| (member.key.to_string(), member.node.at)));
+    }
 }
 
 /// A value in its document: what it is and where it stands.
@@ -152,7 +178,22 @@ impl Build {
 pub struct Cursor<'a> {
     document: &'a Document,
     node: &'a Node,
-    pointer: String,
+    /// The way here; none at the root.
+    step: Option<Rc<Step<'a>>>,
+}
+
+/// One step of a JSON pointer and those before it: keys are hostile and may be long, so a pointer is
+/// written only for a place that is shown.
+#[derive(Debug)]
+struct Step<'a> {
+    before: Option<Rc<Self>>,
+    name: Name<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Name<'a> {
+    Key(&'a str),
+    Index(usize),
 }
 
 impl<'a> Cursor<'a> {
@@ -163,7 +204,19 @@ impl<'a> Cursor<'a> {
 
     /// Where it stands.
     pub fn place(&self) -> Place {
-        Place::of_offset(&self.document.text, self.node.at, &self.pointer)
+        Place::of_offset(&self.document.text, self.node.at, &self.pointer())
+    }
+
+    fn pointer(&self) -> String {
+        let steps = std::iter::successors(self.step.as_deref(), |step| step.before.as_deref());
+        let mut names: Vec<String> = steps
+            .map(|step| match step.name {
+                Name::Key(key) => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+                Name::Index(index) => format!("/{index}"),
+            })
+            .collect();
+        names.reverse();
+        names.concat()
     }
 
     /// The member `key`; of two equal keys the later one, as in Python.
@@ -172,7 +225,7 @@ impl<'a> Cursor<'a> {
             return None;
         };
         let member = members.iter().rev().find(|member| &*member.key == key)?;
-        Some(self.child(&member.node, key))
+        Some(self.child(&member.node, Name::Key(&member.key)))
     }
 
     /// The member `key`, unless it is `null`.
@@ -186,9 +239,12 @@ impl<'a> Cursor<'a> {
             Value::Object(members) => members,
             _ => &[],
         };
-        members
-            .iter()
-            .map(|member| (&*member.key, self.child(&member.node, &member.key)))
+        members.iter().map(|member| {
+            (
+                &*member.key,
+                self.child(&member.node, Name::Key(&member.key)),
+            )
+        })
     }
 
     /// The elements in order.
@@ -200,7 +256,7 @@ impl<'a> Cursor<'a> {
         elements
             .iter()
             .enumerate()
-            .map(|(index, node)| self.child(node, &index.to_string()))
+            .map(|(index, node)| self.child(node, Name::Index(index)))
     }
 
     /// Whether it is `null`.
@@ -290,14 +346,12 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn child(&self, node: &'a Node, key: &str) -> Self {
-        let mut pointer = self.pointer.clone();
-        let escaped = key.replace('~', "~0").replace('/', "~1");
-        let _ = write!(pointer, "/{escaped}");
+    fn child(&self, node: &'a Node, name: Name<'a>) -> Self {
+        let before = self.step.clone();
         Self {
             document: self.document,
             node,
-            pointer,
+            step: Some(Rc::new(Step { before, name })),
         }
     }
 }

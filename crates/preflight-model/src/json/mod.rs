@@ -12,8 +12,10 @@
 mod document;
 mod reader;
 
-pub use document::{Cursor, DOCUMENT_VALUES_MAX, Document, Member, Node, Value};
-pub use reader::{DEPTH_MAX, Error, Kind, Number, Reader, Tolerated};
+pub use document::{Cursor, DOCUMENT_VALUES_MAX, Document, Member, Node, STRING_BYTES_MAX, Value};
+pub use reader::{
+    DEPTH_MAX, DIGITS_MAX, ESCAPED_BYTES_MAX, Error, Kind, Number, Reader, Tolerated,
+};
 
 /// A place in a text file.
 #[derive(Debug, Clone, PartialEq, Eq)]

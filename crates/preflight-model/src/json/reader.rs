@@ -4,6 +4,14 @@ use std::borrow::Cow;
 
 /// Deepest nesting that is read. Python's own scanner gives up near 1000.
 pub const DEPTH_MAX: u32 = 512;
+/// Most digits of an integer: Python refuses more.
+/// Source: <https://docs.python.org/3/library/stdtypes.html#integer-string-conversion-length-limitation>
+pub const DIGITS_MAX: usize = 4300;
+/// Most bytes of a string with escapes, which is read into memory of its own. No whole file but an index
+/// or a header has as many.
+pub const ESCAPED_BYTES_MAX: usize = 16 << 20;
+/// Mistakes of one text that are kept: the first says that there are some.
+const TOLERATED_MAX: usize = 20;
 
 /// The text is not JSON: what is wrong, and at which byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +72,9 @@ pub struct Reader<'a> {
     text: &'a str,
     at: usize,
     depth: u32,
+    depth_max: u32,
     tolerated: Vec<Tolerated>,
+    python_only: Option<usize>,
 }
 
 impl<'a> Reader<'a> {
@@ -78,7 +88,9 @@ impl<'a> Reader<'a> {
             text,
             at: 0,
             depth: 0,
+            depth_max: DEPTH_MAX,
             tolerated: Vec::new(),
+            python_only: None,
         };
         if text.starts_with('\u{feff}') {
             reader.tolerated.push(Tolerated::ByteOrderMark);
@@ -86,6 +98,18 @@ impl<'a> Reader<'a> {
         }
         reader.white_space();
         Ok(reader)
+    }
+
+    /// Reads no deeper than `depth`, which is no more than [`DEPTH_MAX`].
+    pub fn no_deeper_than(mut self, depth: u32) -> Self {
+        self.depth_max = depth.min(DEPTH_MAX);
+        self
+    }
+
+    /// Byte offset of what Python reads and strict parsers refuse, where something of the kind was met:
+    /// `NaN`, infinity, also as a number beyond 64 bits, or half of a surrogate pair.
+    pub fn python_only(&self) -> Option<usize> {
+        self.python_only
     }
 
     /// Byte offset of the next value.
@@ -188,6 +212,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether a minus comes next.
+    pub fn is_negative(&self) -> bool {
+        self.byte() == Some(b'-')
+    }
+
     /// Reads a number.
     pub fn number(&mut self) -> Result<Number, Error> {
         for (word, value) in [
@@ -195,7 +224,9 @@ impl<'a> Reader<'a> {
             ("Infinity", f64::INFINITY),
             ("-Infinity", f64::NEG_INFINITY),
         ] {
+            let at = self.at;
             if self.word(word) {
+                self.is_python_only(at);
                 return Ok(Number::Float(value));
             }
         }
@@ -231,12 +262,19 @@ impl<'a> Reader<'a> {
             end = after;
             integer = false;
         }
+        if integer && end - first > DIGITS_MAX {
+            return self.error(format!("an integer of more than {DIGITS_MAX} digits"));
+        }
         let written = &self.text[start..end];
         self.at = end;
         self.white_space();
         if !integer {
             // The grammar above is a subset of what Rust parses, so this cannot fail.
-            return Ok(Number::Float(written.parse().unwrap_or(f64::NAN)));
+            let value: f64 = written.parse().unwrap_or(f64::NAN);
+            if !value.is_finite() {
+                self.is_python_only(start);
+            }
+            return Ok(Number::Float(value));
         }
         Ok(written
             .parse()
@@ -294,8 +332,8 @@ impl<'a> Reader<'a> {
         if self.byte() != Some(bracket) {
             return self.error(otherwise);
         }
-        if self.depth == DEPTH_MAX {
-            return self.error(format!("nested deeper than {DEPTH_MAX} levels"));
+        if self.depth == self.depth_max {
+            return self.error(format!("nested deeper than {} levels", self.depth_max));
         }
         self.depth += 1;
         self.step();
@@ -320,7 +358,7 @@ impl<'a> Reader<'a> {
             Some(b',') => {
                 let comma = self.at;
                 self.step();
-                if self.byte() == Some(bracket) {
+                if self.byte() == Some(bracket) && self.tolerated.len() < TOLERATED_MAX {
                     self.tolerated.push(Tolerated::TrailingComma(comma));
                 }
                 Ok(())
@@ -340,6 +378,10 @@ impl<'a> Reader<'a> {
         found
     }
 
+    fn is_python_only(&mut self, at: usize) {
+        self.python_only.get_or_insert(at);
+    }
+
     /// The rest of a string that has an escape at `backslash`.
     fn escaped_string(&mut self, start: usize, backslash: usize) -> Result<String, Error> {
         let mut out = String::from(&self.text[start..backslash]);
@@ -352,6 +394,11 @@ impl<'a> Reader<'a> {
                 .unwrap_or(rest.len());
             out.push_str(&rest[..plain]);
             self.at += plain;
+            if out.len() > ESCAPED_BYTES_MAX {
+                return self.error(format!(
+                    "a string with escapes of more than {ESCAPED_BYTES_MAX} bytes"
+                ));
+            }
             match self.byte() {
                 Some(b'"') => {
                     self.step();
@@ -390,12 +437,14 @@ impl<'a> Reader<'a> {
             return Ok(char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER));
         }
         if high >= 0xDC00 || !self.text[self.at..].starts_with("\\u") {
+            self.is_python_only(self.at);
             return Ok(char::REPLACEMENT_CHARACTER);
         }
         let after_high = self.at;
         let low = self.hex_unit()?;
         if !(0xDC00..0xE000).contains(&low) {
             self.at = after_high;
+            self.is_python_only(self.at);
             return Ok(char::REPLACEMENT_CHARACTER);
         }
         let code = 0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00);

@@ -73,7 +73,7 @@ pub struct Context<'a> {
 }
 
 /// Counts the parameters of the weights that the loader opens.
-pub fn count(weights: &Weights, context: Context<'_>) -> Parameters {
+pub fn count(weights: &Weights<'_>, context: Context<'_>) -> Parameters {
     let mut counter = Counter::new(weights, context);
     for tensor in weights.tensors() {
         counter.add(&tensor);
@@ -331,7 +331,7 @@ impl<'a> Counter<'a> {
         })
     }
 
-    fn finish(mut self, weights: &Weights) -> Parameters {
+    fn finish(mut self, weights: &Weights<'_>) -> Parameters {
         let mut because = self.why_not_told();
         for shard in &weights.shards {
             self.add_unread(weights, shard, &mut because);
@@ -397,7 +397,7 @@ impl<'a> Counter<'a> {
     }
 
     /// Bounds for a shard whose header is not known.
-    fn add_unread(&mut self, weights: &Weights, shard: &Shard, because: &mut Vec<String>) {
+    fn add_unread(&mut self, weights: &Weights<'_>, shard: &Shard<'_>, because: &mut Vec<String>) {
         if let Some(header) = shard.header.known() {
             if header.left_out > 0 {
                 because.push(format!(
@@ -426,7 +426,7 @@ impl<'a> Counter<'a> {
     }
 
     /// Whether all tensors that the index assigns to an unread shard would be counted.
-    fn all_count(&self, weights: &Weights, shard: &Shard) -> bool {
+    fn all_count(&self, weights: &Weights<'_>, shard: &Shard<'_>) -> bool {
         let Fact::Known(index) = &weights.index else {
             return true;
         };

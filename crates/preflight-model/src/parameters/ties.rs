@@ -14,7 +14,7 @@ pub(super) struct Ties<'a> {
 }
 
 impl<'a> Ties<'a> {
-    pub(super) fn new(weights: &Weights, config: Option<&'a Config>) -> Self {
+    pub(super) fn new(weights: &Weights<'_>, config: Option<&'a Config>) -> Self {
         let keys = config.map(tied_keys).unwrap_or_default();
         let shapes = source_shapes(weights, &keys);
         Self { keys, shapes }
@@ -56,7 +56,7 @@ fn is_tied_name(name: &str, keys: &[&str]) -> bool {
 }
 
 /// Shapes of embeddings and of everything else that a tied parameter may be a copy of.
-fn source_shapes(weights: &Weights, keys: &[&str]) -> HashSet<Vec<u64>> {
+fn source_shapes(weights: &Weights<'_>, keys: &[&str]) -> HashSet<Vec<u64>> {
     let copies = || {
         weights
             .tensors()

@@ -32,7 +32,7 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
     }
 }
 
-fn compare(index: &Index, weights: &Weights, major: u16) -> Outcome {
+fn compare(index: &Index<'_>, weights: &Weights<'_>, major: u16) -> Outcome {
     let mut findings = Findings::none();
     // `get_checkpoint_shard_files` takes `index["metadata"]` and writes into it.
     // Source: <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/utils/hub.py>

@@ -68,8 +68,8 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
 }
 
 /// What other rules report of weights that are broken; the size of a broken file bounds nothing.
-fn told_elsewhere(weights: &Weights) -> Option<&'static str> {
-    let is_broken = |shard: &Shard| match &shard.header {
+fn told_elsewhere(weights: &Weights<'_>) -> Option<&'static str> {
+    let is_broken = |shard: &Shard<'_>| match &shard.header {
         Fact::Known(header) => header.left_out > 0,
         Fact::Absent | Fact::Malformed(_) => true,
         Fact::Unavailable(_) => false,

@@ -26,7 +26,7 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
     let contradictions = weights.shards.iter().flat_map(of_shard);
     let refused = weights.shards.iter().filter_map(of_metadata);
     let mut findings: Findings = contradictions.chain(refused).collect();
-    let is_empty = |shard: &Shard| shard.header.known().is_some_and(Header::is_empty);
+    let is_empty = |shard: &Shard<'_>| shard.header.known().is_some_and(Header::is_empty);
     if !weights.shards.is_empty() && weights.shards.iter().all(is_empty) {
         findings.push(Finding::new("the weight files hold no tensor"));
     }
@@ -40,7 +40,7 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
     }
 }
 
-fn of_shard(shard: &Shard) -> Vec<Finding> {
+fn of_shard(shard: &Shard<'_>) -> Vec<Finding> {
     match &shard.header {
         Fact::Known(header) => header
             .defects
@@ -52,7 +52,7 @@ fn of_shard(shard: &Shard) -> Vec<Finding> {
     }
 }
 
-fn of_metadata(shard: &Shard) -> Option<Finding> {
+fn of_metadata(shard: &Shard<'_>) -> Option<Finding> {
     let header = shard.header.known().filter(|header| header.has_metadata)?;
     let message = match header.format.as_deref() {
         Some(format) if FORMATS.contains(&format) => return None,

@@ -155,7 +155,7 @@ fn prefix(comparison: &Comparison) -> Option<&str> {
     Some(&first[..end])
 }
 
-fn why_not_compared(weights: &Weights) -> Gap {
+fn why_not_compared(weights: &Weights<'_>) -> Gap {
     if weights.format != Format::Safetensors {
         return Gap::DoesNotApply("there are no safetensors headers to compare".into());
     }
