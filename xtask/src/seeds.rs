@@ -13,7 +13,7 @@ use crate::spec::{self, snapshot_of};
 use crate::tree::{self, Tree};
 
 /// Tensors of a seed: small inputs are mutated to better effect.
-const TENSORS_MAX: usize = 24;
+const TENSORS_MAX: usize = 16;
 
 /// Writes all seeds and answers with what was written.
 pub(crate) fn write() -> Result<String, String> {

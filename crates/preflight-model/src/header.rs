@@ -17,6 +17,8 @@ pub const HEADER_BYTES_MAX: u64 = 100_000_000;
 pub const TENSORS_MAX: usize = 500_000;
 /// Most dimensions of all tensors of one file: four for each of the most tensors.
 const ALL_DIMENSIONS_MAX: usize = 4 * TENSORS_MAX;
+/// Most bytes of a tensor's name: names are copied and compared at every turn.
+pub(crate) const NAME_BYTES_MAX: usize = 4096;
 /// Bytes of all names that are written with escapes: those are copied.
 const COPIED_BYTES_MAX: usize = 4 << 20;
 /// Characters of a name that a message shows.
@@ -268,6 +270,9 @@ fn parse_text(text: &[u8]) -> Result<Header<'_>, JsonError> {
                 return reader.error("`__metadata__` stands twice");
             }
             return metadata(reader, &mut header);
+        }
+        if name.len() > NAME_BYTES_MAX {
+            return reader.error(format!("a name of more than {NAME_BYTES_MAX} bytes"));
         }
         if header.entries.len() == TENSORS_MAX {
             return reader.error(format!("more than {TENSORS_MAX} tensors"));

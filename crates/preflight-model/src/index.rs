@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::fact::Defect;
+use crate::header::NAME_BYTES_MAX;
 use crate::json::{Error, Kind, Number, Place, Reader};
 
 /// Most shards that an index may name; the largest checkpoints have a few hundred.
@@ -170,6 +171,9 @@ impl<'a> Index<'a> {
                     numbers.insert(shard, number);
                     number
                 };
+            }
+            if tensor.len() > NAME_BYTES_MAX {
+                return reader.error(format!("a name of more than {NAME_BYTES_MAX} bytes"));
             }
             if let Cow::Owned(name) = &tensor {
                 copied_bytes += name.capacity();

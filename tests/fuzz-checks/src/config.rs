@@ -44,6 +44,7 @@ fn beside_a_tokenizer(config: &[u8]) -> Snapshot {
         origin: origin(),
         access: Access::Open,
         observed_at: None,
+        container: Fact::Absent,
         files: Fact::Known(vec![
             file("config.json", Content::Whole(config.to_vec())),
             file("tokenizer.json", Content::Listed),

@@ -66,6 +66,7 @@ pub static HOSTILE: &[Hostile] = hostile! {
     "index-of-equal-names": INDEX INDEX_BYTES r#"{"metadata":{},"weight_map":{"# |_| r#""a.weight":"model-00001-of-00002.safetensors","#.repeat(1024), r#""a":"s"}}"#;
     "index-of-shards": INDEX INDEX_BYTES r#"{"metadata":{},"weight_map":{"# |n| format!(r#""{n:040}":"{n:0800}","#), r#""a":"s"}}"#;
     "index-long-name": INDEX INDEX_BYTES r#"{"metadata":{},"weight_map":{""# |_| "\\n".repeat(1024), r#"":"s"}}"#;
+    "index-plain-name": INDEX INDEX_BYTES r#"{"metadata":{},"weight_map":{""# |_| "a".repeat(1024), r#"":"s"}}"#;
     "index-long-shard": INDEX INDEX_BYTES r#"{"metadata":{},"weight_map":{"a":""# |_| "s".repeat(1024), r#""}}"#;
     "index-of-commas": INDEX INDEX_BYTES r#"{"metadata":{},"weight_map":{"a":"s"},"b":["# |_| "[0,],".repeat(1024), "0]}";
     "header-of-tensors": WEIGHTS HEADER_BYTES "{" |n| format!(r#""model.layers.{n}.w.weight":{{"dtype":"BF16","shape":[1],"data_offsets":[{},{}]}},"#, 2 * n, 2 * n + 2), r#""__metadata__":{"format":"pt"}}"#;

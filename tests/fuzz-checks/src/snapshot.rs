@@ -114,7 +114,7 @@ fn is_safe_to_print(report: ModelReport) {
         width: 80,
         colour: false,
         // Both forms are reached, and each input has always the same.
-        verbose: report.message.len() % 2 == 0,
+        verbose: report.message.len().is_multiple_of(2),
     };
     preflight_report::table::write(&report, options, &mut table).expect("writing to memory");
     no_controls(&table);
@@ -151,6 +151,7 @@ pub(crate) fn repository(text: &[u8]) -> Snapshot {
         origin: origin(),
         access: Access::Open,
         observed_at: None,
+        container: Fact::Absent,
         files: Fact::Known(files.into_values().collect()),
         base: Fact::Absent,
     }

@@ -1,5 +1,10 @@
 //! The largest files that are read cost no more than [`EXTRA_BYTES_MAX`] beyond themselves, all the way to
 //! the printed report. Each is judged in a process of its own, whose allocator counts.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test and its helper"
+)]
 
 use std::process::Command;
 

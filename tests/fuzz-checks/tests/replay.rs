@@ -1,5 +1,10 @@
 //! The committed inputs of every fuzz target, run once with the stable compiler: seeds cut out of the
 //! fixtures, and whatever a fuzzer found and we fixed.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test and its helper"
+)]
 
 use std::path::Path;
 

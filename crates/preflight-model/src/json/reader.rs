@@ -101,6 +101,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads no deeper than `depth`, which is no more than [`DEPTH_MAX`].
+    #[must_use]
     pub fn no_deeper_than(mut self, depth: u32) -> Self {
         self.depth_max = depth.min(DEPTH_MAX);
         self
