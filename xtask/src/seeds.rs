@@ -84,7 +84,7 @@ fn whole<'a>(snapshot: &'a Snapshot, path: &str) -> Option<&'a [u8]> {
 
 /// The first lines of an index.
 fn index_of(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let index = Index::parse(bytes, wanted::INDEX).map_err(|defect| defect.message)?;
+    let index = Index::parse(bytes).map_err(|error| error.message)?;
     let map: Map<String, Value> = index
         .tensors()
         .take(TENSORS_MAX)

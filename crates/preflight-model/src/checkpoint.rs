@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::config_defects;
 use crate::context::context_length;
 use crate::fact::{Defect, Fact};
-use crate::json::{Document, Place};
+use crate::json::Document;
 use crate::parameters::{self, Parameters};
 use crate::quantization::{self, Quantization};
 use crate::sentence_transformers::{self, SentenceTransformers};
@@ -390,10 +390,9 @@ fn object(snapshot: &Snapshot, path: &str) -> Fact<Document> {
                 format!("{path} must hold an object, it holds {found}"),
             ))
         }
-        Err(error) => Fact::Malformed(Defect::at(
-            path,
-            Place::of_offset(text, error.at, ""),
-            format!("{path} is not valid JSON: {}", error.message),
-        )),
+        Err(error) => {
+            let what = format!("{path} is not valid JSON: ");
+            Fact::unparsed(path, text, &what, &error)
+        }
     })
 }

@@ -1,6 +1,6 @@
 //! Not knowing is a result: [`Fact`] keeps "absent", "broken" and "could not look" apart.
 
-use crate::json::Place;
+use crate::json::{Error, Place};
 
 /// Something the repository says, or why we cannot tell what it says.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +42,19 @@ impl<T> Fact<T> {
     /// Whether it may well be there but was not looked at.
     pub fn is_unread(&self) -> bool {
         matches!(self, Self::Unavailable(_))
+    }
+
+    /// What a JSON file is that was not parsed: broken, `what` says how, unless a bound of ours ended the
+    /// reading, for the loader may well read it.
+    pub(crate) fn unparsed(path: &str, text: &[u8], what: &str, error: &Error) -> Self {
+        if error.is_bound {
+            return Self::Unavailable(format!(
+                "`{path}` is larger than what is read: {}",
+                error.message
+            ));
+        }
+        let place = Place::of_offset(text, error.at, "");
+        Self::Malformed(Defect::at(path, place, format!("{what}{}", error.message)))
     }
 
     /// The same fact about something computed from the value.

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde::Deserialize as _;
 use serde::de::IntoDeserializer as _;
 
-use crate::json::{Error as JsonError, Kind, Number, Reader};
+use crate::json::{Error as JsonError, Kind, Number, Reader, SERDE_DEPTH_MAX};
 
 /// Longest header that the reference implementation reads.
 /// Source: <https://github.com/huggingface/safetensors/blob/v0.8.0/safetensors/src/tensor.rs>
@@ -27,9 +27,6 @@ const SHOWN_MAX: usize = 200;
 pub const DIMENSIONS_MAX: usize = 64;
 /// Bytes before the header.
 pub const LENGTH_PREFIX_BYTES: u64 = 8;
-/// Deepest nesting that the reference implementation reads: `serde_json` gives up at 128 levels.
-/// Source: <https://docs.rs/serde_json/1/serde_json/struct.Deserializer.html#method.disable_recursion_limit>
-const DEPTH_MAX: u32 = 127;
 /// Defects of one header that are kept; more are counted as the file being broken anyway.
 const DEFECTS_MAX: usize = 20;
 
@@ -112,6 +109,8 @@ pub enum HeaderError {
     TooLong(u64),
     /// Not JSON, or not of the shape that the format asks for.
     NotAHeader(String),
+    /// Beyond a bound of ours, which the reference implementation does not have: it may be sound.
+    TooMuch(String),
     /// Only a part of the header was read.
     NotRead,
 }
@@ -128,6 +127,7 @@ impl std::fmt::Display for HeaderError {
                 "the first 8 bytes announce a header of {length} bytes, more than the {HEADER_BYTES_MAX} that safetensors reads"
             ),
             Self::NotAHeader(why) => write!(f, "the header is not valid: {why}"),
+            Self::TooMuch(why) => write!(f, "the header is larger than what is read: {why}"),
             Self::NotRead => write!(f, "the header was read only in part"),
         }
     }
@@ -161,8 +161,14 @@ impl<'a> Header<'a> {
         let end = header_end(*prefix, size)?;
         let end = usize::try_from(end).map_err(|_| HeaderError::NotRead)?;
         let text = start.get(8..end).ok_or(HeaderError::NotRead)?;
-        let mut header =
-            parse_text(text).map_err(|error| HeaderError::NotAHeader(error.to_string()))?;
+        let mut header = parse_text(text).map_err(|error| {
+            let why = error.to_string();
+            if error.is_bound {
+                HeaderError::TooMuch(why)
+            } else {
+                HeaderError::NotAHeader(why)
+            }
+        })?;
         header.check_layout(end as u64);
         if let Some(size) = size {
             header.check_size(size);
@@ -261,7 +267,7 @@ impl<'a> Header<'a> {
 
 fn parse_text(text: &[u8]) -> Result<Header<'_>, JsonError> {
     // The format asks for `{` as the first byte; the reference implementation also takes white space.
-    let mut reader = Reader::new(text)?.no_deeper_than(DEPTH_MAX);
+    let mut reader = Reader::new(text)?.no_deeper_than(SERDE_DEPTH_MAX);
     let mut header = Header::default();
     let (mut metadata_seen, mut copied_bytes) = (false, 0);
     reader.object(|reader, name, _| {
@@ -272,15 +278,15 @@ fn parse_text(text: &[u8]) -> Result<Header<'_>, JsonError> {
             return metadata(reader, &mut header);
         }
         if name.len() > NAME_BYTES_MAX {
-            return reader.error(format!("a name of more than {NAME_BYTES_MAX} bytes"));
+            return reader.beyond(format!("a name of more than {NAME_BYTES_MAX} bytes"));
         }
         if header.entries.len() == TENSORS_MAX {
-            return reader.error(format!("more than {TENSORS_MAX} tensors"));
+            return reader.beyond(format!("more than {TENSORS_MAX} tensors"));
         }
         if let Cow::Owned(name) = &name {
             copied_bytes += name.capacity();
             if copied_bytes > COPIED_BYTES_MAX {
-                return reader.error(format!(
+                return reader.beyond(format!(
                     "more than {COPIED_BYTES_MAX} bytes of names with escapes"
                 ));
             }
@@ -338,7 +344,7 @@ fn tensor<'a>(
                     return reader.error(format!("more than {DIMENSIONS_MAX} dimensions"));
                 }
                 if header.dimensions.len() == ALL_DIMENSIONS_MAX {
-                    return reader.error(format!(
+                    return reader.beyond(format!(
                         "more than {ALL_DIMENSIONS_MAX} dimensions of all tensors"
                     ));
                 }
@@ -371,6 +377,7 @@ fn tensor<'a>(
                 shorten(&name)
             ),
             at,
+            is_bound: false,
         });
     };
     let shape = &header.dimensions[dimensions_start..];
@@ -442,6 +449,7 @@ fn unsigned(reader: &mut Reader<'_>) -> Result<u64, JsonError> {
     number.ok_or(JsonError {
         message: "a whole number from 0 to 2^64 - 1 was expected".into(),
         at,
+        is_bound: false,
     })
 }
 

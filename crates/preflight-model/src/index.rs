@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use crate::fact::Defect;
 use crate::header::NAME_BYTES_MAX;
-use crate::json::{Error, Kind, Number, Place, Reader};
+use crate::json::{Error, Kind, Number, Reader};
 
 /// Most shards that an index may name; the largest checkpoints have a few hundred.
 pub const SHARDS_MAX: usize = 10_000;
@@ -39,12 +38,10 @@ struct Entry<'a> {
 }
 
 impl<'a> Index<'a> {
-    /// Parses the file at `path` inside the repository.
-    pub fn parse(text: &'a [u8], path: &str) -> Result<Self, Defect> {
+    /// Parses the text of the file.
+    pub fn parse(text: &'a [u8]) -> Result<Self, Error> {
         let mut index = Self::default();
-        index.read(text).map_err(|error| {
-            Defect::at(path, Place::of_offset(text, error.at, ""), error.message)
-        })?;
+        index.read(text)?;
         Ok(index)
     }
 
@@ -109,12 +106,14 @@ impl<'a> Index<'a> {
             return Err(Error {
                 message: format!("not JSON that Python reads: {mistake:?}"),
                 at: 0,
+                is_bound: false,
             });
         }
         if !map_seen {
             return Err(Error {
                 message: "an index needs a `weight_map`".into(),
                 at: end,
+                is_bound: false,
             });
         }
         self.sort();
@@ -160,10 +159,11 @@ impl<'a> Index<'a> {
                         return Err(Error {
                             message: format!("the shard name `{}` {why}", shorten(&shard)),
                             at,
+                            is_bound: false,
                         });
                     }
                     if self.shards.len() == SHARDS_MAX {
-                        return reader.error(format!("more than {SHARDS_MAX} shards"));
+                        return reader.beyond(format!("more than {SHARDS_MAX} shards"));
                     }
                     let number = self.shards.len();
                     copied_bytes += shard.len();
@@ -173,18 +173,18 @@ impl<'a> Index<'a> {
                 };
             }
             if tensor.len() > NAME_BYTES_MAX {
-                return reader.error(format!("a name of more than {NAME_BYTES_MAX} bytes"));
+                return reader.beyond(format!("a name of more than {NAME_BYTES_MAX} bytes"));
             }
             if let Cow::Owned(name) = &tensor {
                 copied_bytes += name.capacity();
             }
             if copied_bytes > COPIED_BYTES_MAX {
-                return reader.error(format!(
+                return reader.beyond(format!(
                     "more than {COPIED_BYTES_MAX} bytes of shard names and escaped tensor names"
                 ));
             }
             if self.entries.len() == TENSORS_MAX {
-                return reader.error(format!("more than {TENSORS_MAX} tensors"));
+                return reader.beyond(format!("more than {TENSORS_MAX} tensors"));
             }
             self.entries.push(Entry {
                 name: tensor,
@@ -246,8 +246,8 @@ fn shorten(name: &str) -> String {
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<Index<'_>, Defect> {
-        Index::parse(text.as_bytes(), "model.safetensors.index.json")
+    fn parse(text: &str) -> Result<Index<'_>, Error> {
+        Index::parse(text.as_bytes())
     }
 
     #[test]
@@ -294,8 +294,9 @@ mod tests {
                 "leads out of the repository",
             ),
         ] {
-            let defect = parse(text).unwrap_err();
-            assert!(defect.message.contains(says), "{text}: {}", defect.message);
+            let error = parse(text).unwrap_err();
+            assert!(error.message.contains(says), "{text}: {error}");
+            assert!(!error.is_bound, "{text}");
         }
     }
 }

@@ -82,7 +82,10 @@ fn document(snapshot: &Snapshot, path: &str) -> Result<Option<Document>, String>
     let file = snapshot.file(path).filter(|file| !file.may_be_absent());
     match file.map(|file| &file.content) {
         None => Ok(None),
-        Some(Content::Whole(text)) => Ok(Document::parse(text).ok()),
+        Some(Content::Whole(text)) => match Document::parse(text) {
+            Err(error) if error.is_bound => Err(format!("`{path}`: {}", error.message)),
+            parsed => Ok(parsed.ok()),
+        },
         Some(_) => Err(format!("`{path}` was not read")),
     }
 }

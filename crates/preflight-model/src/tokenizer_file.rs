@@ -4,7 +4,7 @@
 //! 0.21.4. The file may have 30 MB, so it is pulled through the reader and never held as a tree.
 
 use crate::fact::{Defect, Fact};
-use crate::json::{Error, Kind, Number, Place, Reader};
+use crate::json::{Error, Kind, Number, Reader, SERDE_DEPTH_MAX};
 use crate::snapshot::{Content, Snapshot};
 use crate::wanted::TOKENIZER;
 
@@ -44,10 +44,7 @@ pub(crate) fn read(snapshot: &Snapshot) -> Fact<TokenizerFile> {
         .file(TOKENIZER)
         .filter(|file| !file.may_be_absent());
     match file.map(|file| &file.content) {
-        Some(Content::Whole(text)) => match whole(text) {
-            Ok(file) => Fact::Known(file),
-            Err(defect) => Fact::Malformed(defect),
-        },
+        Some(Content::Whole(text)) => whole(text),
         Some(Content::Prefix(text)) => match start(text) {
             Some(defect) => Fact::Malformed(defect),
             None => Fact::Absent,
@@ -80,10 +77,10 @@ fn not_json(text: &[u8]) -> Defect {
     Defect::of_file(TOKENIZER, format!("`{TOKENIZER}` holds {what}"))
 }
 
-fn whole(text: &[u8]) -> Result<TokenizerFile, Defect> {
+fn whole(text: &[u8]) -> Fact<TokenizerFile> {
     let trimmed = text.trim_ascii_start();
     if trimmed.is_empty() {
-        return Err(Defect::of_file(
+        return Fact::Malformed(Defect::of_file(
             TOKENIZER,
             format!("`{TOKENIZER}` is empty"),
         ));
@@ -92,57 +89,56 @@ fn whole(text: &[u8]) -> Result<TokenizerFile, Defect> {
         .iter()
         .any(|start| trimmed.starts_with(start))
     {
-        return Err(not_json(trimmed));
+        return Fact::Malformed(not_json(trimmed));
     }
-    let broken = |error: Error| {
-        let place = Place::of_offset(text, error.at, "");
-        Defect::at(
-            TOKENIZER,
-            place,
-            format!("{TOKENIZER} cannot be read: {}", error.message),
-        )
-    };
-    let mut reader = Reader::new(text).map_err(broken)?;
+    match parse(text) {
+        Ok(found) => Fact::Known(found),
+        Err(error) => {
+            let what = format!("{TOKENIZER} cannot be read: ");
+            Fact::unparsed(TOKENIZER, text, &what, &error)
+        }
+    }
+}
+
+fn parse(text: &[u8]) -> Result<TokenizerFile, Error> {
+    let mut reader = Reader::new(text)?.no_deeper_than(SERDE_DEPTH_MAX);
     let mut found = TokenizerFile::default();
     let mut has_model = false;
-    reader
-        .object(|reader, key, _| {
-            match &*key {
-                "added_tokens" => {
-                    found.has_added_tokens = true;
-                    reader.array(|reader, _| added_token(reader, &mut found))
-                }
-                "model" => {
-                    has_model = true;
-                    model(reader, &mut found)
-                }
-                "version" => match reader.string()? {
-                    version if version == "1.0" => Ok(()),
-                    version => reader.error(format!("its version is `{version}`, not `1.0`")),
-                },
-                known if KEYS.contains(&known) => match reader.kind()? {
-                    Kind::Object | Kind::Null => reader.skip(),
-                    // `padding` and the like are an object or nothing.
-                    _ => reader.error(format!("`{known}` must be an object or `null`")),
-                },
-                _ => reader.error(format!("`{key}` is no part of a tokenizer")),
+    reader.object(|reader, key, _| {
+        match &*key {
+            "added_tokens" => {
+                found.has_added_tokens = true;
+                reader.array(|reader, _| added_token(reader, &mut found))
             }
-        })
-        .map_err(broken)?;
-    let tolerated = reader.finish().map_err(broken)?;
-    if !tolerated.is_empty() {
-        return Err(Defect::of_file(
-            TOKENIZER,
-            format!(
-                "{TOKENIZER} has a byte order mark or a comma before a closing bracket, which the loader refuses"
-            ),
-        ));
+            "model" => {
+                has_model = true;
+                model(reader, &mut found)
+            }
+            "version" => match reader.string()? {
+                version if version == "1.0" => Ok(()),
+                version => reader.error(format!("its version is `{version}`, not `1.0`")),
+            },
+            known if KEYS.contains(&known) => match reader.kind()? {
+                Kind::Object | Kind::Null => reader.skip(),
+                // `padding` and the like are an object or nothing.
+                _ => reader.error(format!("`{known}` must be an object or `null`")),
+            },
+            _ => reader.error(format!("`{key}` is no part of a tokenizer")),
+        }
+    })?;
+    let end = reader.offset();
+    let wrong = |at, message: &str| Error {
+        message: message.into(),
+        at,
+        is_bound: false,
+    };
+    if !reader.finish()?.is_empty() {
+        let message =
+            "a byte order mark or a comma before a closing bracket, which the loader refuses";
+        return Err(wrong(0, message));
     }
     if !has_model {
-        return Err(Defect::of_file(
-            TOKENIZER,
-            format!("{TOKENIZER} has no `model`"),
-        ));
+        return Err(wrong(end, "it has no `model`"));
     }
     Ok(found)
 }
@@ -240,14 +236,21 @@ mod tests {
     const SOUND: &str = r#"{"version": "1.0", "truncation": null, "added_tokens": [{"id": 5, "content": "<s>", "single_word": false,
         "lstrip": false, "rstrip": false, "normalized": false, "special": true}], "normalizer": null, "model": {"type": "BPE", "vocab": {"a": 0, "b": 7}, "merges": []}}"#;
 
+    fn refused(text: &[u8]) -> String {
+        match whole(text) {
+            Fact::Malformed(defect) => defect.message,
+            other => panic!("it is {other:?}"),
+        }
+    }
+
     #[test]
     fn a_sound_file_and_its_largest_token() {
-        let found = whole(SOUND.as_bytes()).unwrap();
+        let found = parse(SOUND.as_bytes()).unwrap();
         assert_eq!(found.largest, Some(7));
         assert_eq!(found.added, [("<s>".to_owned(), 5)]);
         let unigram = br#"{"added_tokens": [], "model": {"type": "Unigram", "unk_id": 0, "vocab": [["a", 0.0], ["b", -1]]}}"#;
-        assert_eq!(whole(unigram).unwrap().largest, Some(1));
-        assert!(whole(br#"{"model": {"vocab": {"a": 0}, "merges": []}}"#).is_ok());
+        assert_eq!(parse(unigram).unwrap().largest, Some(1));
+        assert!(parse(br#"{"model": {"vocab": {"a": 0}, "merges": []}}"#).is_ok());
     }
 
     #[test]
@@ -290,8 +293,8 @@ mod tests {
             ),
         ] {
             let text = SOUND.replacen(from, to, 1);
-            let defect = whole(text.as_bytes()).unwrap_err();
-            assert!(defect.message.contains(says), "{says}: {}", defect.message);
+            let message = refused(text.as_bytes());
+            assert!(message.contains(says), "{says}: {message}");
         }
         for (text, says) in [
             ("{}", "no `model`"),
@@ -302,17 +305,11 @@ mod tests {
                 "git lfs pull",
             ),
         ] {
-            assert!(
-                whole(text.as_bytes()).unwrap_err().message.contains(says),
-                "{text}"
-            );
+            assert!(refused(text.as_bytes()).contains(says), "{text}");
         }
-        assert!(
-            whole(b"{\"a\xe9\": 1}")
-                .unwrap_err()
-                .message
-                .contains("UTF-8")
-        );
+        assert!(refused(b"{\"a\xe9\": 1}").contains("UTF-8"));
+        let deep = format!("{{\"decoder\": {}", "{\"a\": ".repeat(200));
+        assert!(refused(deep.as_bytes()).contains("deeper than 127"));
     }
 
     #[test]

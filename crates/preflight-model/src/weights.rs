@@ -288,23 +288,18 @@ fn is_weight_file(path: &str) -> bool {
 }
 
 fn read_index<'a>(snapshot: &'a Snapshot, path: &str) -> Fact<Index<'a>> {
-    match content(snapshot, path) {
-        Fact::Known(bytes) => match Index::parse(bytes, path) {
-            Ok(index) => Fact::Known(index),
-            Err(defect) => Fact::Malformed(defect),
-        },
-        Fact::Absent => Fact::Absent,
-        Fact::Malformed(defect) => Fact::Malformed(defect),
-        Fact::Unavailable(why) => Fact::Unavailable(why),
-    }
+    content(snapshot, path).and_then(|text| match Index::parse(text) {
+        Ok(index) => Fact::Known(index),
+        Err(error) => Fact::unparsed(path, text, "", &error),
+    })
 }
 
 fn shard<'a>(snapshot: &'a Snapshot, path: &str) -> Shard<'a> {
     let size = snapshot.file(path).and_then(|file| file.size);
     let header = content(snapshot, path).and_then(|bytes| match Header::parse(bytes, size) {
         Ok(header) => Fact::Known(header),
-        Err(HeaderError::NotRead) => {
-            Fact::Unavailable(format!("`{path}`: {}", HeaderError::NotRead))
+        Err(error @ (HeaderError::NotRead | HeaderError::TooMuch(_))) => {
+            Fact::Unavailable(format!("`{path}`: {error}"))
         }
         Err(error) => Fact::Malformed(Defect::of_file(path, error.to_string())),
     });

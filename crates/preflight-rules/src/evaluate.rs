@@ -448,4 +448,6 @@ fn next_commands(
 }
 
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
 mod tests;

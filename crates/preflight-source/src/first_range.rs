@@ -67,7 +67,7 @@ impl FirstRange {
             None => FIRST_BYTES,
         };
         // What is wrong with an index is for the rules to say.
-        let index = index.and_then(|text| Index::parse(text, wanted::INDEX).ok());
+        let index = index.and_then(|text| Index::parse(text).ok());
         let mut by_file = BTreeMap::new();
         for (tensor, shard) in index.iter().flat_map(Index::tensors) {
             let (tensors, names) = by_file.entry(shard).or_insert((0, 0));

@@ -1,4 +1,5 @@
 use preflight_model::index::Index;
+use preflight_model::json::Place;
 
 use crate::json::lies_in;
 
@@ -6,10 +7,10 @@ use crate::json::lies_in;
 /// repository.
 pub fn index(text: &[u8]) {
     let theirs: Result<serde_json::Value, _> = serde_json::from_slice(text);
-    let index = match Index::parse(text, "model.safetensors.index.json") {
+    let index = match Index::parse(text) {
         Ok(index) => index,
-        Err(defect) => {
-            lies_in(&defect.place.expect("a parser says where"), text);
+        Err(error) => {
+            lies_in(&Place::of_offset(text, error.at, ""), text);
             return;
         }
     };

@@ -57,7 +57,7 @@ pub struct Member {
 
 impl Document {
     /// Parses a file. A file that Python reads is never an error, except beyond [`DEPTH_MAX`] and
-    /// [`DOCUMENT_VALUES_MAX`].
+    /// [`DOCUMENT_VALUES_MAX`], where the error says so ([`Error::is_bound`]).
     pub fn parse(text: &[u8]) -> Result<Self, Error> {
         let mut reader = Reader::new(text)?;
         let mut build = Build {
@@ -112,7 +112,7 @@ struct Build {
 impl Build {
     fn value(&mut self, reader: &mut Reader<'_>) -> Result<Value, Error> {
         if self.left == 0 {
-            return reader.error(format!("more than {DOCUMENT_VALUES_MAX} values"));
+            return reader.beyond(format!("more than {DOCUMENT_VALUES_MAX} values"));
         }
         self.left -= 1;
         Ok(match reader.kind()? {

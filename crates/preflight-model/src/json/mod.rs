@@ -14,7 +14,8 @@ mod reader;
 
 pub use document::{Cursor, DOCUMENT_VALUES_MAX, Document, Member, Node, STRING_BYTES_MAX, Value};
 pub use reader::{
-    DEPTH_MAX, DIGITS_MAX, ESCAPED_BYTES_MAX, Error, Kind, Number, Reader, Tolerated,
+    DEPTH_MAX, DIGITS_MAX, ESCAPED_BYTES_MAX, Error, Kind, Number, Reader, SERDE_DEPTH_MAX,
+    Tolerated,
 };
 
 /// A place in a text file.

@@ -2,8 +2,12 @@
 
 use std::borrow::Cow;
 
-/// Deepest nesting that is read. Python's own scanner gives up near 1000.
+/// Deepest nesting that is read. Python 3.11 reads 994 levels (measured), 3.13 more than 5,000 and 3.14 more than
+/// 100,000 (<https://github.com/influxdata/influxdb3_plugins/pull/169>), so deeper is not known to be refused.
 pub const DEPTH_MAX: u32 = 512;
+/// Deepest nesting that `serde_json` reads, and with it the libraries safetensors and tokenizers.
+/// Source: <https://docs.rs/serde_json/1/serde_json/struct.Deserializer.html#method.disable_recursion_limit>
+pub const SERDE_DEPTH_MAX: u32 = 127;
 /// Most digits of an integer: Python refuses more.
 /// Source: <https://docs.python.org/3/library/stdtypes.html#integer-string-conversion-length-limitation>
 pub const DIGITS_MAX: usize = 4300;
@@ -13,13 +17,15 @@ pub const ESCAPED_BYTES_MAX: usize = 16 << 20;
 /// Mistakes of one text that are kept: the first says that there are some.
 const TOLERATED_MAX: usize = 20;
 
-/// The text is not JSON: what is wrong, and at which byte.
+/// Why the reading ended, and at which byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     /// Lower case, no final stop.
     pub message: String,
     /// Byte offset into the text.
     pub at: usize,
+    /// Whether a bound of this parser ended it, which the loader does not have: the text may be sound.
+    pub is_bound: bool,
 }
 
 impl std::fmt::Display for Error {
@@ -83,6 +89,7 @@ impl<'a> Reader<'a> {
         let text = std::str::from_utf8(bytes).map_err(|error| Error {
             message: "not UTF-8 text".into(),
             at: error.valid_up_to(),
+            is_bound: false,
         })?;
         let mut reader = Self {
             text,
@@ -100,7 +107,7 @@ impl<'a> Reader<'a> {
         Ok(reader)
     }
 
-    /// Reads no deeper than `depth`, which is no more than [`DEPTH_MAX`].
+    /// Reads no deeper than the loader of the text does, which is less than [`DEPTH_MAX`].
     #[must_use]
     pub fn no_deeper_than(mut self, depth: u32) -> Self {
         self.depth_max = depth.min(DEPTH_MAX);
@@ -123,6 +130,16 @@ impl<'a> Reader<'a> {
         Err(Error {
             message: message.into(),
             at: self.at,
+            is_bound: false,
+        })
+    }
+
+    /// An error at the next value that is not the text's fault: it is beyond a bound of ours.
+    pub fn beyond<T>(&self, message: impl Into<String>) -> Result<T, Error> {
+        Err(Error {
+            message: message.into(),
+            at: self.at,
+            is_bound: true,
         })
     }
 
@@ -334,7 +351,12 @@ impl<'a> Reader<'a> {
             return self.error(otherwise);
         }
         if self.depth == self.depth_max {
-            return self.error(format!("nested deeper than {} levels", self.depth_max));
+            let message = format!("nested deeper than {} levels", self.depth_max);
+            return if self.depth_max == DEPTH_MAX {
+                self.beyond(message)
+            } else {
+                self.error(message)
+            };
         }
         self.depth += 1;
         self.step();
@@ -396,7 +418,7 @@ impl<'a> Reader<'a> {
             out.push_str(&rest[..plain]);
             self.at += plain;
             if out.len() > ESCAPED_BYTES_MAX {
-                return self.error(format!(
+                return self.beyond(format!(
                     "a string with escapes of more than {ESCAPED_BYTES_MAX} bytes"
                 ));
             }

@@ -253,7 +253,7 @@ mod tests {
     #[test]
     fn a_tokenizer_file_that_the_library_refuses() {
         for (text, says) in [
-            ("{}", "tokenizer.json has no `model`"),
+            ("{}", "it has no `model`"),
             ("<!DOCTYPE html>", "holds a web page"),
             (
                 r#"{"model": {"type": "WordLevel", "vocab": {}}}"#,

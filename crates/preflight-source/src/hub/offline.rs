@@ -136,7 +136,7 @@ impl CachedHub {
                 Ok(text) => text,
                 Err(_) => Bytes::new(),
             };
-            if let Ok(index) = Index::parse(&text, wanted::INDEX) {
+            if let Ok(index) = Index::parse(&text) {
                 missing.extend(index.shards().iter().cloned());
             }
         } else if has("adapter_config.json") {
