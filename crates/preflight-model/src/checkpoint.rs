@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::config_defects;
 use crate::context::context_length;
 use crate::fact::{Defect, Fact};
+use crate::generation_defects;
 use crate::json::Document;
 use crate::parameters::{self, Parameters};
 use crate::quantization::{self, Quantization};
@@ -37,7 +38,7 @@ pub struct Checkpoint<'a> {
     pub tokenizer_file: Fact<TokenizerFile>,
     /// Details of the tokenizer's small files that end its loading.
     pub tokenizer_defects: Vec<Defect>,
-    /// `generation_config.json`.
+    /// `generation_config.json`; absent also where Python finds no JSON in it, as the loader then goes on.
     pub generation_config: Fact<Document>,
     /// What the files of sentence-transformers say.
     pub sentence_transformers: Fact<SentenceTransformers>,
@@ -161,7 +162,7 @@ impl<'a> Checkpoint<'a> {
             tokenizer_defects: tokenizer_defects::find(&tokenizer_config, &special_tokens_map),
             tokenizer_config,
             tokenizer_file: tokenizer_file::read(snapshot),
-            generation_config: object(snapshot, "generation_config.json"),
+            generation_config: generation_defects::read(snapshot),
             sentence_transformers: sentence_transformers::read(snapshot),
             config_defects: config.known().map(config_defects::find).unwrap_or_default(),
             comparison,

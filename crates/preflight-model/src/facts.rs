@@ -2,6 +2,7 @@
 
 use crate::checkpoint::{Checkpoint, Kind};
 use crate::fact::{Defect, Fact, Gap};
+use crate::generation_defects;
 use crate::release::Release;
 use crate::release5;
 use crate::remote_code::{self, RemoteCode};
@@ -27,6 +28,8 @@ pub struct Facts<'a> {
     pub tokenizer: Tokenizer,
     /// What release 4 misreads; empty for releases from 5 on.
     pub misread: Vec<Defect>,
+    /// Details of `generation_config.json` that end the load of a model that generates text.
+    pub generation_defects: Vec<Defect>,
     /// For an adapter: its base, as the same release sees it; else why it is not known.
     pub base: Fact<Box<Facts<'a>>>,
 }
@@ -58,6 +61,7 @@ impl<'a> Facts<'a> {
             } else {
                 Vec::new()
             },
+            generation_defects: generation_defects::find(&checkpoint.generation_config, release),
             task,
             checkpoint,
             base: Fact::Absent,

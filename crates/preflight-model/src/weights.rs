@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::fact::{Defect, Fact};
 use crate::header::{Header, HeaderError, Tensor};
 use crate::index::Index;
+use crate::leftovers::is_leftover;
 use crate::snapshot::{Content, File, Snapshot};
 use crate::wanted::{ADAPTER_WEIGHTS, INDEX, PYTORCH_INDEX, SINGLE};
 
@@ -69,7 +70,8 @@ pub struct Weights<'a> {
     /// Tensors that lie in another shard than the index says, or in several, with the number of the shard
     /// that the loader takes them from.
     pub strays: BTreeMap<String, usize>,
-    /// Weight files that the loader leaves alone: other formats, other programs' copies.
+    /// Weight files that the loader leaves alone: other formats, other programs' copies. What a training run
+    /// left is told by [`crate::leftovers`].
     pub ignored: Vec<String>,
 }
 
@@ -233,7 +235,7 @@ fn other_format(files: &[File]) -> (Format, Vec<String>) {
         files
             .iter()
             .map(|file| file.path.as_str())
-            .filter(|path| !path.contains('/') && wanted(path))
+            .filter(|path| !path.contains('/') && !is_leftover(path) && wanted(path))
             .map(str::to_owned)
             .collect()
     };
@@ -282,9 +284,7 @@ fn is_weight_file(path: &str) -> bool {
         ".msgpack",
         ".onnx",
     ];
-    ENDS.iter().any(|end| path.ends_with(end))
-        && path != "training_args.bin"
-        && path != ADAPTER_WEIGHTS
+    ENDS.iter().any(|end| path.ends_with(end)) && path != ADAPTER_WEIGHTS && !is_leftover(path)
 }
 
 fn read_index<'a>(snapshot: &'a Snapshot, path: &str) -> Fact<Index<'a>> {

@@ -2,9 +2,10 @@ use preflight_model::config::Config;
 use preflight_model::fact::{Fact, Gap};
 use preflight_model::facts::Facts;
 use preflight_model::release::{self, Release};
+use preflight_model::task::Task;
 
 use crate::case::Case;
-use crate::report::Finding;
+use crate::report::{Finding, Target};
 use crate::rule::{Category, Findings, Outcome, Rule};
 
 pub(super) static RULE: Rule = Rule {
@@ -17,9 +18,11 @@ pub(super) static RULE: Rule = Rule {
     check,
 };
 
-fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
+const FIX_OF_GENERATION: &str = "correct the named key of generation_config.json, or leave the file out: the loader does without";
+
+fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     match &facts.checkpoint.config {
-        Fact::Known(config) => of_config(facts, config),
+        Fact::Known(config) => of_config(facts, config, case.target),
         Fact::Absent => Ok(Findings::problem(Finding::in_file(
             "config.json",
             "the repository has no config.json at its root",
@@ -29,7 +32,7 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
     }
 }
 
-fn of_config(facts: &Facts<'_>, config: &Config) -> Outcome {
+fn of_config(facts: &Facts<'_>, config: &Config, target: Target) -> Outcome {
     let mut findings: Findings = facts
         .checkpoint
         .config_defects
@@ -45,12 +48,26 @@ fn of_config(facts: &Facts<'_>, config: &Config) -> Outcome {
         findings = findings.with_note(note);
     }
     findings.problems.extend(unknown_parts(facts, config));
+    // Only a model that generates text is given this file: the bare class of an embedding model is not.
+    let generates = target == Target::FineTune || facts.task != Task::Embedding;
+    if generates && !facts.generation_defects.is_empty() {
+        if findings.problems.is_empty() {
+            findings = findings.with_fix(FIX_OF_GENERATION);
+        }
+        let defects = facts.generation_defects.iter().map(Finding::from);
+        defects.for_each(|finding| findings.push(finding));
+    }
     match unknown_type(facts, config) {
         Some(Ok(finding)) => findings.push(finding),
         Some(Err(gap)) if findings.problems.is_empty() => return Err(gap),
         _ => {}
     }
-    Ok(findings)
+    match &facts.checkpoint.generation_config {
+        Fact::Unavailable(why) if generates && findings.problems.is_empty() => {
+            Err(Gap::Unavailable(why.clone()))
+        }
+        _ => Ok(findings),
+    }
 }
 
 /// A model type of no release, without code of the repository for it. A slip of the pen is a defect;
@@ -176,6 +193,29 @@ mod tests {
                 "{model_type}"
             );
         }
+    }
+
+    #[test]
+    fn settings_of_generation() {
+        let of = |text: &str| run(&format!("//- generation_config.json{text}"));
+        let stops = of("\n{\"max_new_tokens\": 0}");
+        assert!(
+            stops.starts_with(
+                "upload, fine-tune: fail\n  generation_config.json:1:2: `max_new_tokens`"
+            ),
+            "{stops}"
+        );
+        // What is no JSON is passed over by the loader.
+        assert_eq!(
+            of("\n{\"max_new_tokens\": 0,}"),
+            "upload, fine-tune: pass\n"
+        );
+        assert!(of(" pointer 100").starts_with("upload, fine-tune: unknown\n"));
+        let embeds = of("\n[]\n//- 1_Pooling/config.json listed 9");
+        assert!(
+            embeds.contains("upload: pass\n") && embeds.contains("fine-tune: fail\n"),
+            "{embeds}"
+        );
     }
 
     #[test]

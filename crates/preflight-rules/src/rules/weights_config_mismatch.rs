@@ -14,6 +14,8 @@ use crate::case::Case;
 use crate::report::{Finding, Target};
 use crate::rule::{Category, Findings, Outcome, Rule};
 
+mod wrappers;
+
 pub(super) static RULE: Rule = Rule {
     id: "weights-config-mismatch",
     summary: "the weights are not those of the model that config.json describes",
@@ -44,7 +46,11 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
         Err(Gap::DoesNotApply(_)) => return Err(why_not_compared(checkpoint.weights.get()?)),
         Err(gap) => return Err(gap),
     };
+    let wrapper = wrappers::find(comparison);
     let mut findings = Findings::none();
+    if let Some(found) = &wrapper {
+        findings.push(Finding::new(found.message()));
+    }
     for wrong in &comparison.wrong_shape {
         findings.push(Finding::new(format!(
             "tensor `{}` has shape {:?}, config.json asks for {:?}",
@@ -95,6 +101,9 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     if let Some(note) = mixed_dtypes(checkpoint) {
         findings = findings.with_note(note);
     }
+    if let Some(found) = wrapper {
+        return Ok(findings.with_fix(found.fix()));
+    }
     Ok(match prefix(comparison) {
         Some(prefix) => findings.with_fix(format!(
             "strip `{prefix}` from the tensors' names and save again"
@@ -141,10 +150,10 @@ fn mixed_dtypes(checkpoint: &Checkpoint<'_>) -> Option<Finding> {
     )))
 }
 
-/// Most parts of a prefix that is looked for; the longest in circulation, `base_model.model.`, has two.
+/// Most parts of a prefix that is looked for.
 const PREFIX_PARTS_MAX: usize = 4;
 
-/// What stands before the names that the class has, where a training framework put something there.
+/// What stands before the names that the class has, where it is none of the known [`wrappers`].
 fn prefix(comparison: &Comparison) -> Option<&str> {
     let first = comparison.unexpected.first()?;
     let mut dots = first
@@ -333,16 +342,85 @@ model.embed_tokens.weight BF16 [64, 16]
     }
 
     #[test]
-    fn a_prefix_of_a_training_framework_is_named() {
-        for prefix in ["module.", "_orig_mod.", "base_model.model."] {
+    fn what_a_wrapper_put_into_the_names_is_explained() {
+        for (name, says, fix) in [
+            (
+                "module.lm_head",
+                "`module.`: saved from the wrapper of `DataParallel`",
+                "strip `module.`",
+            ),
+            (
+                "_orig_mod.lm_head",
+                "`_orig_mod.`: saved from the wrapper of `torch.compile`",
+                "strip `_orig_mod.`",
+            ),
+            (
+                "_fsdp_wrapped_module.lm_head",
+                "wrapper of FSDP",
+                "strip `_fsdp_wrapped_module.`",
+            ),
+            (
+                "model._fsdp_wrapped_module.layers.0.mlp.up_proj",
+                "wrapper of FSDP",
+                "strip",
+            ),
+            (
+                "base_model.model.lm_head",
+                "`base_model.model.`: saved from PEFT's wrapper",
+                "merge_and_unload()",
+            ),
+            (
+                "model.base_model.model.lm_head",
+                "saved from PEFT's wrapper",
+                "merge_and_unload()",
+            ),
+            (
+                "model.layers.0.self_attn.q_proj.base_layer",
+                "`base_layer.`: an adapter",
+                "merge_and_unload()",
+            ),
+            (
+                "base_model.model.model.layers.0.self_attn.q_proj.lora_A.default",
+                "`lora_A.`: an adapter",
+                "merge_and_unload()",
+            ),
+        ] {
             let got = run(&format!(
-                "//- model.safetensors\n{prefix}lm_head.weight BF16 [64, 16]\n"
+                "//- model.safetensors\n{name}.weight BF16 [64, 16]\n"
             ));
             assert!(
-                got.contains(&format!("fix: strip `{prefix}` from")),
-                "{prefix}: {got}"
+                got.starts_with("upload, fine-tune: fail\n  names of tensors")
+                    && got.contains(says)
+                    && got
+                        .lines()
+                        .last()
+                        .is_some_and(|line| line.starts_with("  fix: ") && line.contains(fix)),
+                "{name}: {got}"
             );
         }
+    }
+
+    #[test]
+    fn another_prefix_is_named_too() {
+        let got = run("//- model.safetensors\nacme.net.lm_head.weight BF16 [64, 16]\n");
+        assert!(got.contains("fix: strip `acme.net.` from"), "{got}");
+    }
+
+    #[test]
+    fn an_adapter_beside_whole_weights_would_be_lost() {
+        let of = |name: &str| {
+            run(&format!(
+                "//- model.safetensors\n{LAYER}{QUERY}{HEAD}{name} BF16 [4, 16]\n"
+            ))
+        };
+        let adapter = of("model.layers.0.self_attn.q_proj.lora_A.default.weight");
+        assert!(
+            adapter.starts_with("upload, fine-tune: fail\n  names of tensors hold `lora_A.`"),
+            "{adapter}"
+        );
+        // A second copy under a wrapper's name takes nothing away.
+        let copy = of("module.model.norm.weight");
+        assert!(copy.starts_with(PASS), "{copy}");
     }
 
     #[test]

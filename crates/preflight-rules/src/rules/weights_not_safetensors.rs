@@ -1,5 +1,6 @@
 use preflight_model::facts::Facts;
-use preflight_model::weights::Format;
+use preflight_model::leftovers::{self, Leftovers};
+use preflight_model::weights::{Format, Weights};
 
 use crate::case::Case;
 use crate::report::Finding;
@@ -16,11 +17,21 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
-    let weights = facts.of_a_model()?.weights.get()?;
+    let checkpoint = facts.of_a_model()?;
+    let weights = checkpoint.weights.get()?;
     let formats = case.policy.target(case.target).weight_formats.get()?;
-    if weights.format == Format::Safetensors {
-        return Ok(note_ignored(&weights.ignored));
-    }
+    let findings = if weights.format == Format::Safetensors {
+        note_ignored(&weights.ignored)
+    } else {
+        other_format(weights, formats)
+    };
+    Ok(match leftovers::find(checkpoint) {
+        Some(found) => findings.with_note(note_leftovers(&found)),
+        None => findings,
+    })
+}
+
+fn other_format(weights: &Weights<'_>, formats: &[String]) -> Findings {
     let takes = formats.join(", ");
     let format = weights.format.as_str();
     let first = weights.files.first().map_or("", String::as_str);
@@ -41,7 +52,7 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
         None => Finding::new(message),
     };
     let findings = Findings::problem(finding);
-    Ok(match weights.format {
+    match weights.format {
         Format::MisnamedSafetensors => findings.with_fix(
             "rename the file to `model.safetensors`, or write a `model.safetensors.index.json`",
         ),
@@ -53,7 +64,25 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
             findings.with_fix("add the weights: `model.safetensors`, or shards with an index")
         }
         _ => findings,
-    })
+    }
+}
+
+fn note_leftovers(found: &Leftovers<'_>) -> Finding {
+    let (files, size) = (found.files, size(found.bytes));
+    Finding::new(format!(
+        "files of a training run that no loader reads: {files} ({size}), for example `{}`; leave them out of the upload",
+        found.example
+    ))
+}
+
+/// A size as a person reads it, in decimal units.
+#[expect(clippy::cast_precision_loss, reason = "a figure to show")]
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{bytes} bytes"),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
 }
 
 fn note_ignored(ignored: &[String]) -> Findings {
@@ -72,4 +101,39 @@ fn note_ignored(ignored: &[String]) -> Findings {
         "the loader leaves {} alone: not counted, not checked",
         names.join(", ")
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::Repo;
+
+    fn run(text: &str) -> String {
+        Repo::new(text).run(super::RULE.id)
+    }
+
+    #[test]
+    fn what_a_training_run_left_is_a_note() {
+        let got = run(
+            "//- optimizer.pt listed 26000000000\n//- checkpoint-5/model.safetensors listed 1000000000",
+        );
+        assert!(
+            got.contains("upload: pass\n") && got.contains("fine-tune: pass\n"),
+            "{got}"
+        );
+        assert!(
+            got.contains("2 (27.0 GB), for example `checkpoint-5/model.safetensors`"),
+            "{got}"
+        );
+        assert!(!got.contains("alone"), "{got}");
+    }
+
+    #[test]
+    fn what_a_training_run_left_is_no_weights() {
+        let got = run("//- model.safetensors removed\n//- training_args.bin listed 5000");
+        assert!(
+            got.contains("upload: warn\n  the repository has no weights at its root")
+                && got.contains("1 (5000 bytes)"),
+            "{got}"
+        );
+    }
 }
