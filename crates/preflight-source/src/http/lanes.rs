@@ -9,7 +9,7 @@ use reqwest::{Url, Version};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Connections to an https origin that has not answered yet: the requests that start a check.
-const UNKNOWN: usize = 6;
+const UNKNOWN: usize = 8;
 /// Connections to an https origin that speaks HTTP/1, where each request under way needs its own.
 const HTTP_1: usize = 64;
 /// Requests at an HTTP/2 origin, which are all on one connection, and at one without TLS, where a

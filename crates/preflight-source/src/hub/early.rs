@@ -60,8 +60,8 @@ impl Task {
 }
 
 impl Early {
-    /// Starts to read the files at a revision whose commit is not known yet, and the first
-    /// `header_bytes` of the weight file of a model that is not sharded.
+    /// Starts to read the files at a revision whose commit is not known yet, the first `header_bytes` of
+    /// the weight file of a model that is not sharded, and what is read of its tokenizer.
     pub(super) fn start(
         client: &Arc<Client>,
         id: &str,
@@ -83,10 +83,16 @@ impl Early {
             };
             (path, Task::start(read))
         });
-        let (client, url) = (Arc::clone(client), file(wanted::SINGLE));
-        let header = async move { Start::read(&client, &url, header_bytes).await };
-        let header = (wanted::SINGLE, Task::start(header));
-        Self(Mutex::new(small.into_iter().chain([header]).collect()))
+        let starts = [
+            (wanted::SINGLE, header_bytes),
+            (wanted::TOKENIZER, wanted::TOKENIZER_START_BYTES),
+        ]
+        .map(|(path, length)| {
+            let (client, url) = (Arc::clone(client), file(path));
+            let start = async move { Start::read(&client, &url, length).await };
+            (path, Task::start(start))
+        });
+        Self(Mutex::new(small.into_iter().chain(starts).collect()))
     }
 
     /// Why the Hub does not let us read a file of a gated repository, where it does not.

@@ -12,6 +12,7 @@ fn single(header: usize) -> Repo {
         .file("config.json", CONFIG)
         .file("generation_config.json", "{}")
         .file("special_tokens_map.json", "{}")
+        .file("tokenizer.json", "{}")
         .file("tokenizer_config.json", "{}")
         .file("model.safetensors", shard(header))
 }
@@ -45,7 +46,7 @@ fn a_model_of_one_file_is_not_asked_for_again() {
     );
     // One for the listing, one for the index that is not there; for each file one at the hub and one where
     // it leads.
-    assert_eq!(log.len(), 1 + 1 + 2 * 5);
+    assert_eq!(log.len(), 1 + 1 + 2 * 6);
 }
 
 /// A model of two shards, of which the first has nine tenths of the tensors and so the longer header.
@@ -137,5 +138,5 @@ fn files_that_are_not_there_do_no_harm() {
     let hub = hub_with(Repo::model(ID).file("README.md", "x"));
     let (collected, _) = look(ID, None, &options(&hub));
     assert_eq!(collected.snapshot.files.known().unwrap().len(), 1);
-    assert_eq!(collected.cost.requests, 7);
+    assert_eq!(collected.cost.requests, 8);
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Requests that a check sends together with that for the listing.
-const EARLY: u64 = 6;
+const EARLY: u64 = 7;
 
 /// What asking again gets over.
 fn passing() -> Vec<Fault> {
