@@ -117,14 +117,18 @@ impl Config {
         }
     }
 
-    /// The nested config under `key`, where there is one. A class that is fixed by the config around it
-    /// comes before the type that the nested config names.
+    /// The nested config under `key`, where there is one. The class around it fixes that of
+    /// the part, unless it looks it up by the type that the part names.
     pub fn part(&self, key: &str) -> Option<Section<'_>> {
         let cursor = self.root().get(key).filter(Cursor::is_object)?;
         let outer = self.model_type().and_then(class_defaults);
         let implied = outer.and_then(|outer| Some(outer.sub_configs.get(key)?.as_str()));
         let named = cursor.get("model_type").and_then(|name| name.as_str());
-        let model_type = implied.filter(|name| *name != "AutoConfig").or(named);
+        let model_type = if self.keys_looked_up().any(|looked_up| looked_up == key) {
+            named.or(implied)
+        } else {
+            implied.or(named)
+        };
         Some(Section {
             defaults: model_type.and_then(class_defaults),
             model_type,
@@ -134,36 +138,27 @@ impl Config {
 
     /// The `model_type` of each part that the class around it looks up by that name, with the part's key.
     pub fn parts_looked_up(&self) -> impl Iterator<Item = (&'static str, Cursor<'_>)> {
-        let named = self.model_type().unwrap_or_default();
-        let row = LOOKS_UP_PARTS
-            .into_iter()
-            .find(|(_, types)| types.contains(&named));
-        let keys = row
-            .into_iter()
-            .flat_map(|(other, _)| ["text_config", other]);
-        keys.filter_map(|key| {
+        self.keys_looked_up().filter_map(|key| {
             let part = self.root().get(key)?;
             Some((key, part.get("model_type")?))
         })
     }
 
+    fn keys_looked_up(&self) -> impl Iterator<Item = &'static str> {
+        let named = self.model_type().unwrap_or_default();
+        let row = LOOKS_UP_PARTS
+            .into_iter()
+            .find(|(_, types)| types.contains(&named));
+        row.into_iter()
+            .flat_map(|(other, _)| ["text_config", other])
+    }
+
     /// The part that describes the language model: a nested config, or the whole.
     pub fn text(&self) -> Section<'_> {
-        let root = self.root();
-        let outer = self.model_type().and_then(class_defaults);
-        for key in TEXT_SECTIONS {
-            let Some(cursor) = root.get(key).filter(Cursor::is_object) else {
-                continue;
-            };
-            let model_type = cursor.get("model_type").and_then(|name| name.as_str());
-            let model_type = model_type
-                .or_else(|| outer.and_then(|outer| outer.sub_configs.get(key).map(String::as_str)));
-            return Section {
-                defaults: model_type.and_then(class_defaults),
-                model_type,
-                cursor,
-            };
+        if let Some(part) = TEXT_SECTIONS.iter().find_map(|key| self.part(key)) {
+            return part;
         }
+        let outer = self.model_type().and_then(class_defaults);
         let by_default = self
             .model_type()
             .is_some_and(|name| TEXT_BY_DEFAULT.contains(&name));
@@ -302,6 +297,25 @@ mod tests {
         assert_eq!(text.model_type(), Some("gemma3_text"));
         assert_eq!(text.u64("hidden_size"), Some(2560));
         assert_eq!(text.u64("head_dim"), Some(256), "the class's default");
+    }
+
+    /// Measured: 4.55.4 refuses `got_ocr2` with a text type it does not know, and builds the text config
+    /// of `emu3` and `gemma3` whatever type that names.
+    #[test]
+    fn which_class_of_a_part_is_looked_up_by_its_name() {
+        let with = |model_type: &str| {
+            config(&format!(
+                r#"{{"model_type": "{model_type}", "text_config": {{"model_type": "qwen3_next"}}, "vision_config": {{"model_type": "acme"}}}}"#
+            ))
+        };
+        let keys =
+            |config: Config| -> Vec<_> { config.parts_looked_up().map(|(key, _)| key).collect() };
+        assert_eq!(keys(with("got_ocr2")), ["text_config"]);
+        assert_eq!(keys(with("llava")), ["text_config", "vision_config"]);
+        assert_eq!(keys(with("emu3")), [""; 0]);
+        assert_eq!(with("gemma3").text().model_type(), Some("gemma3_text"));
+        assert_eq!(with("emu3").text().model_type(), Some("emu3_text_model"));
+        assert_eq!(with("llava").text().model_type(), Some("qwen3_next"));
     }
 
     #[test]

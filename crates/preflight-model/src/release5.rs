@@ -48,71 +48,129 @@ fn tokenizer(root: &Cursor<'_>, found: &mut Vec<Defect>) {
     }
 }
 
+/// Names under which release 4 reads the base frequency of layers with a sliding window, where a class
+/// has its own for them. Source: `Gemma3TextConfig`, `ModernBertDecoderConfig` of 4.55.4.
+const LOCAL_THETA: [&str; 2] = ["rope_local_base_freq", "local_rope_theta"];
+
 fn rope(config: &Config, found: &mut Vec<Defect>) {
     let text = config.text();
     let Some(parameters) = text.given("rope_parameters").filter(Cursor::is_object) else {
         return;
+    };
+    // GPT-NeoX calls them so, and derives the usual names from these.
+    let (theta, part) = if text.reads("rotary_emb_base") {
+        ("rotary_emb_base", "rotary_pct")
+    } else {
+        ("rope_theta", "partial_rotary_factor")
     };
     // One set of parameters for all layers, or one for each kind of layer.
     let by_kind: Vec<_> = parameters
         .members()
         .filter(|(_, value)| value.is_object())
         .collect();
-    if by_kind.is_empty() {
-        compare(&text, &parameters, "rope_theta", found);
-    }
-    for (kind, parameters) in by_kind {
-        let key = match kind {
-            "sliding_attention" if text.f64("rope_local_base_freq").is_some() => {
-                "rope_local_base_freq"
-            }
-            _ => "rope_theta",
-        };
-        compare(&text, &parameters, key, found);
+    let sets = if by_kind.is_empty() {
+        vec![("", parameters)]
+    } else {
+        by_kind
+    };
+    for (kind, set) in sets {
+        let local = LOCAL_THETA.into_iter().find(|key| text.reads(key));
+        let theta = local
+            .filter(|_| kind == "sliding_attention")
+            .unwrap_or(theta);
+        number(&text, &set, "rope_theta", theta, found);
+        number(&text, &set, "partial_rotary_factor", part, found);
+        scaling(&text, &set, found);
     }
 }
 
-fn compare(text: &Section<'_>, parameters: &Cursor<'_>, key: &str, found: &mut Vec<Defect>) {
-    let path = "config.json";
-    if let Some(theta) = parameters.get_set("rope_theta") {
-        let (wanted, used) = (theta.as_f64(), text.f64(key));
-        // Without a default in the table there is no telling what release 4 would use.
-        if let Some((wanted, used)) = wanted
-            .zip(used)
-            .filter(|(wanted, used)| !same(*wanted, *used))
-        {
-            found.push(Defect::at(
-                path,
-                theta.place(),
-                format!(
-                    "release 4 ignores `rope_parameters` and uses {key} {used} instead of {wanted}"
-                ),
-            ));
-        } else if used.is_none() {
-            found.push(Defect::at(
-                path,
-                theta.place(),
-                format!(
-                    "release 4 ignores `rope_parameters`, and config.json has no `{key}` for it"
-                ),
-            ));
+/// Compares a number of `rope_parameters` with what release 4 takes from `key` or its class.
+fn number(
+    text: &Section<'_>,
+    parameters: &Cursor<'_>,
+    name: &str,
+    key: &str,
+    found: &mut Vec<Defect>,
+) {
+    // A class that does not have the setting (GPT-2) does not miss it, and that of a type which is in no
+    // table reads what it likes.
+    if !text.reads(key) && text.given(key).is_none() {
+        return;
+    }
+    let Some((place, wanted)) = parameters
+        .get_set(name)
+        .and_then(|wanted| Some((wanted.place(), wanted.as_f64()?)))
+    else {
+        return;
+    };
+    let message = match text.f64(key) {
+        Some(used) if same(used, wanted) => return,
+        Some(used) => {
+            format!("release 4 ignores `rope_parameters` and uses {key} {used} instead of {wanted}")
         }
+        None => {
+            format!("release 4 ignores `rope_parameters`, and config.json has no `{key}` for it")
+        }
+    };
+    found.push(Defect::at("config.json", place, message));
+}
+
+/// The scaling that a class of release 4 has where config.json gives none: its kind and factor.
+/// Source: `GptOssConfig.__init__`,
+/// <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/models/gpt_oss/configuration_gpt_oss.py>
+fn default_scaling(text: &Section<'_>) -> Option<(&'static str, f64)> {
+    (text.model_type() == Some("gpt_oss")).then_some(("yarn", 32.0))
+}
+
+fn scaling(text: &Section<'_>, parameters: &Cursor<'_>, found: &mut Vec<Defect>) {
+    let given = text.given("rope_scaling");
+    // Where it is set, release 5 takes it too, in place of `rope_parameters`. Source: `rope_scaling or
+    // self.rope_parameters` in `RotaryEmbeddingConfigMixin.convert_rope_params_to_dict` of 5.10.4.
+    if given
+        .as_ref()
+        .is_some_and(|given| given.members().next().is_some())
+    {
+        return;
     }
     let kind = parameters
         .get_set("rope_type")
         .or_else(|| parameters.get_set("type"));
-    let scaled = kind
-        .as_ref()
-        .and_then(|kind| Some((kind.place(), kind.as_str()?)));
-    if let Some((place, kind)) = scaled.filter(|(_, kind)| *kind != "default") {
-        let scaling = text.given("rope_scaling").filter(Cursor::is_object);
-        if scaling.is_none() {
-            let message = format!(
-                "release 4 ignores `rope_parameters` and does not scale the rotary embedding (`{kind}`)"
-            );
-            found.push(Defect::at(path, place, message));
+    let place = kind.as_ref().unwrap_or(parameters).place();
+    let wanted = kind.as_ref().and_then(Cursor::as_str).unwrap_or("default");
+    let used = default_scaling(text).filter(|_| given.is_none());
+    let message = match used {
+        None if wanted == "default" => return,
+        None => format!(
+            "release 4 ignores `rope_parameters` and does not scale the rotary embedding (`{wanted}`)"
+        ),
+        Some((used, factor)) if used != wanted => format!(
+            "release 4 ignores `rope_parameters` and scales the rotary embedding as its class does (`{used}`, factor {factor}) instead of `{wanted}`"
+        ),
+        Some((_, factor)) => {
+            let length = text.f64("max_position_embeddings");
+            let differs = |key, used: Option<f64>| {
+                let wanted = parameters.get_set(key)?.as_f64()?;
+                let used = used.filter(|used| !same(*used, wanted))?;
+                Some(format!("{key} {used} instead of {wanted}"))
+            };
+            let differences: Vec<_> = [
+                differs("factor", Some(factor)),
+                // Without this key the length of the model stands in for it.
+                differs("original_max_position_embeddings", length),
+            ]
+            .into_iter()
+            .flatten()
+            .collect();
+            if differences.is_empty() {
+                return;
+            }
+            format!(
+                "release 4 ignores `rope_parameters` and scales the rotary embedding with {}",
+                differences.join(" and ")
+            )
         }
-    }
+    };
+    found.push(Defect::at("config.json", place, message));
 }
 
 #[expect(clippy::float_cmp, reason = "both are figures as written, not results")]
@@ -132,27 +190,121 @@ mod tests {
         found.into_iter().map(|defect| defect.message).collect()
     }
 
+    /// Every row was measured: what 4.55.4 has in the config that it builds, and in `inv_freq`.
     #[test]
     fn only_where_the_effective_value_differs() {
-        let same = r#"{"model_type": "llama", "rope_parameters": {"rope_theta": 10000.0, "rope_type": "default"}}"#;
-        assert_eq!(of_config(same), [""; 0]);
-        let both = r#"{"model_type": "llama", "rope_theta": 500000.0, "rope_parameters": {"rope_theta": 500000.0}}"#;
-        assert_eq!(of_config(both), [""; 0]);
+        for same in [
+            r#"{"model_type": "llama", "rope_parameters": {"rope_theta": 10000.0, "rope_type": "default"}}"#,
+            r#"{"model_type": "llama", "rope_theta": 500000, "rope_parameters": {"rope_theta": 500000.0}}"#,
+            r#"{"model_type": "llama", "rope_parameters": [1]}"#,
+            // Both releases take `rope_scaling` where it is set.
+            r#"{"model_type": "llama", "rope_parameters": {"rope_type": "linear", "factor": 4.0}, "rope_scaling": {"rope_type": "linear", "factor": 2.0}}"#,
+            r#"{"model_type": "gemma3", "text_config": {"rope_parameters": {"full_attention": {"rope_theta": 1000000.0}, "sliding_attention": {"rope_theta": 10000.0}}}}"#,
+            r#"{"model_type": "phi", "rope_parameters": {"rope_theta": 10000.0, "partial_rotary_factor": 0.5}}"#,
+            r#"{"model_type": "phi", "partial_rotary_factor": 0.4, "rope_parameters": {"partial_rotary_factor": 0.4}}"#,
+            r#"{"model_type": "glm", "rope_parameters": {"rope_theta": 10000.0, "partial_rotary_factor": 0.5}}"#,
+            r#"{"model_type": "gpt_neox", "rope_parameters": {"rope_theta": 10000, "partial_rotary_factor": 0.25}}"#,
+            r#"{"model_type": "gpt_neox", "rotary_emb_base": 50000, "rotary_pct": 1.0, "rope_parameters": {"rope_theta": 50000, "partial_rotary_factor": 1.0}}"#,
+            r#"{"model_type": "bamba", "rope_parameters": {"rope_theta": 10000.0, "partial_rotary_factor": 0.5}}"#,
+            r#"{"model_type": "gpt_oss", "rope_parameters": {"rope_theta": 150000.0, "rope_type": "yarn", "factor": 32.0}}"#,
+            // No rotary embedding, or a class that is in no table.
+            r#"{"model_type": "gpt2", "rope_parameters": {"rope_theta": 500000.0}}"#,
+            r#"{"model_type": "acme", "rope_parameters": {"rope_theta": 500000.0}}"#,
+            r#"{"model_type": "llama", "rope_parameters": {"partial_rotary_factor": 0.5}}"#,
+            r#"{"model_type": "llama", "dtype": "bfloat16", "eos_token_id": [1, 2]}"#,
+        ] {
+            assert_eq!(of_config(same), [""; 0], "{same}");
+        }
     }
 
     #[test]
-    fn says_which_theta_would_be_used() {
-        let llama = r#"{"model_type": "llama", "rope_parameters": {"rope_theta": 500000.0, "rope_type": "llama3", "factor": 8}}"#;
-        let found = of_config(llama);
-        assert!(
-            found[0].contains("rope_theta 10000 instead of 500000"),
-            "{found:?}"
-        );
-        assert!(found[1].contains("does not scale"), "{found:?}");
-        let gemma = r#"{"model_type": "gemma3_text", "rope_parameters": {"full_attention": {"rope_theta": 5.0}, "sliding_attention": {"rope_theta": 10000.0}}}"#;
-        let found = of_config(gemma);
-        assert_eq!(found.len(), 1, "{found:?}");
-        assert!(found[0].contains("1000000 instead of 5"), "{found:?}");
+    fn says_what_release_4_uses_instead() {
+        for (config, says) in [
+            (
+                r#"{"model_type": "llama", "rope_parameters": {"rope_theta": 500000.0}}"#,
+                "uses rope_theta 10000 instead of 500000",
+            ),
+            (
+                r#"{"model_type": "llama", "rope_theta": 500000.0, "rope_parameters": {"rope_type": "llama3", "factor": 8.0}}"#,
+                "does not scale the rotary embedding (`llama3`)",
+            ),
+            (
+                r#"{"model_type": "llama", "rope_theta": null, "rope_parameters": {"rope_theta": 500000.0}}"#,
+                "config.json has no `rope_theta`",
+            ),
+            (
+                r#"{"model_type": "mistral", "rope_parameters": {"rope_theta": 1000000.0}}"#,
+                "uses rope_theta 10000 instead of 1000000",
+            ),
+            (
+                r#"{"model_type": "smollm3", "rope_parameters": {"rope_theta": 5000000.0}}"#,
+                "uses rope_theta 2000000 instead of 5000000",
+            ),
+            (
+                r#"{"model_type": "gemma3", "text_config": {"rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 8.0}}}}"#,
+                "does not scale the rotary embedding (`linear`)",
+            ),
+            (
+                r#"{"model_type": "gemma3_text", "rope_parameters": {"full_attention": {"rope_theta": 5.0}, "sliding_attention": {"rope_theta": 10000.0}}}"#,
+                "uses rope_theta 1000000 instead of 5",
+            ),
+            (
+                r#"{"model_type": "gemma3_text", "rope_parameters": {"sliding_attention": {"rope_theta": 5000.0}}}"#,
+                "uses rope_local_base_freq 10000 instead of 5000",
+            ),
+            (
+                r#"{"model_type": "modernbert-decoder", "rope_parameters": {"full_attention": {"rope_theta": 160000.0}, "sliding_attention": {"rope_theta": 10000.0}}}"#,
+                "uses local_rope_theta 160000 instead of 10000",
+            ),
+            (
+                r#"{"model_type": "phi", "rope_parameters": {"rope_theta": 10000.0, "partial_rotary_factor": 0.4}}"#,
+                "uses partial_rotary_factor 0.5 instead of 0.4",
+            ),
+            (
+                r#"{"model_type": "stablelm", "rope_parameters": {"partial_rotary_factor": 1.0}}"#,
+                "uses partial_rotary_factor 0.25 instead of 1",
+            ),
+            (
+                r#"{"model_type": "glm4", "rope_parameters": {"partial_rotary_factor": 1.0}}"#,
+                "uses partial_rotary_factor 0.5 instead of 1",
+            ),
+            (
+                r#"{"model_type": "nemotron", "rope_parameters": {"partial_rotary_factor": 0.25}}"#,
+                "uses partial_rotary_factor 0.5 instead of 0.25",
+            ),
+            (
+                r#"{"model_type": "phi3", "rope_parameters": {"partial_rotary_factor": 0.75}}"#,
+                "uses partial_rotary_factor 1 instead of 0.75",
+            ),
+            (
+                r#"{"model_type": "gpt_neox", "rope_parameters": {"partial_rotary_factor": 1.0}}"#,
+                "uses rotary_pct 0.25 instead of 1",
+            ),
+            (
+                r#"{"model_type": "gpt_neox", "rope_theta": 50000, "rope_parameters": {"rope_theta": 50000}}"#,
+                "uses rotary_emb_base 10000 instead of 50000",
+            ),
+            (
+                r#"{"model_type": "gpt_oss", "rope_parameters": {"rope_type": "default"}}"#,
+                "scales the rotary embedding as its class does (`yarn`, factor 32) instead of `default`",
+            ),
+            (
+                r#"{"model_type": "gpt_oss", "rope_parameters": {"rope_type": "yarn", "factor": 16.0}}"#,
+                "with factor 32 instead of 16",
+            ),
+            (
+                r#"{"model_type": "gpt_oss", "rope_parameters": {"rope_type": "yarn", "factor": 32.0, "original_max_position_embeddings": 4096}}"#,
+                "with original_max_position_embeddings 131072 instead of 4096",
+            ),
+            (
+                r#"{"model_type": "gpt_oss", "rope_scaling": null, "rope_parameters": {"rope_type": "yarn", "factor": 32.0}}"#,
+                "does not scale the rotary embedding (`yarn`)",
+            ),
+        ] {
+            let found = of_config(config);
+            assert_eq!(found.len(), 1, "{config}: {found:?}");
+            assert!(found[0].contains(says), "{config}: {found:?}");
+        }
     }
 
     #[test]
