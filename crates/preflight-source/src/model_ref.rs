@@ -511,4 +511,38 @@ mod tests {
         };
         assert_eq!(secret.expose(), url);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_shows_a_query_or_a_password(
+            text in ".{0,40}",
+            scheme in proptest::sample::select(vec!["https", "http", "s3", "hf", "ftp", "HTTPS"]),
+            host in "[a-z./:@-]{0,16}",
+            path in "[a-z/.%]{0,16}",
+        ) {
+            let secret = "S3CR3T";
+            let queries = [
+                format!("{scheme}://{host}{path}?X-Amz-Signature={secret}"),
+                format!("{scheme}://{host}{path}#{secret}"),
+            ];
+            for text in std::iter::once(&text).chain(&queries) {
+                for model in [ModelRef::from_argument(text), ModelRef::from_list(text)].into_iter().flatten() {
+                    let shown = format!("{model} {model:?} {:?}", model.note());
+                    let is_address = matches!(model, ModelRef::Url(_));
+                    proptest::prop_assert!(!is_address || !shown.contains(secret), "{shown}");
+                }
+            }
+        }
+
+        #[test]
+        fn a_name_is_read_as_it_was_written(name in "[a-z][a-z0-9]{0,9}/[A-Z][a-z0-9]{0,9}", revision in proptest::option::of("[a-z][a-z0-9/.-]{0,9}")) {
+            let text = match &revision {
+                Some(revision) => format!("{name}@{revision}"),
+                None => name.clone(),
+            };
+            let model = ModelRef::from_list(&text).unwrap();
+            proptest::prop_assert_eq!(model.to_string(), text);
+            proptest::prop_assert_eq!(model, ModelRef::Hub { id: name, revision });
+        }
+    }
 }

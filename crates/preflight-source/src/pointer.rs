@@ -109,4 +109,18 @@ mod tests {
         assert!(!could_be_pointer("README.md", 134));
         assert!(!could_be_pointer("sub/model.safetensors", 134));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_a_pointer_or_not(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200), tail in ".{0,60}") {
+            parse(&bytes);
+            parse(format!("{VERSION}\n{tail}").as_bytes());
+        }
+
+        #[test]
+        fn a_pointer_is_read_as_it_was_written(size: u64, sha256 in "[0-9a-f]{64}") {
+            let text = format!("{VERSION}\noid sha256:{sha256}\nsize {size}\n");
+            proptest::prop_assert_eq!(read(&text), Some(Pointer { size, sha256 }));
+        }
+    }
 }

@@ -15,6 +15,7 @@ use preflight_model::container::{ArchiveFormat, Container, Oddity, OddityKind, V
 use preflight_model::fact::{Defect, Fact};
 use preflight_model::snapshot::{Access, Content, File, Origin, Snapshot, SourceKind};
 use preflight_source::{Error, Folder, Recording, Source, recording};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 fn open_at(dir: &Path) -> Recording {
@@ -574,4 +575,54 @@ fn links_in_a_recording_lead_nowhere() {
         Recording::open(linked.path(), "given").unwrap().is_none(),
         "a link is not a recording"
     );
+}
+
+/// Files of a listing in every state that a check leaves them in.
+fn files() -> impl Strategy<Value = Vec<File>> {
+    let bytes = || proptest::collection::vec(any::<u8>(), 0..40);
+    let content = prop_oneof![
+        bytes().prop_map(Content::Whole),
+        Just(Content::Listed),
+        Just(Content::Pointer),
+        "[ -~]{1,20}".prop_map(Content::Unavailable),
+    ];
+    let one = (content, 100_u64..1 << 50).prop_map(|(content, size)| {
+        let size = match &content {
+            Content::Whole(bytes) => bytes.len() as u64,
+            _ => size,
+        };
+        (size, content)
+    });
+    proptest::collection::btree_map("[a-z]{1,6}\\.json", one, 1..5).prop_map(|files| {
+        let files = files.into_iter();
+        files
+            .map(|(path, (size, content))| file(&path, Some(size), content))
+            .collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn what_is_written_is_read_back(files in files()) {
+        let snapshot = hub_snapshot("acme/tiny", Fact::Known(files));
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join("out");
+        recording::write(&snapshot, &dir).unwrap();
+        let again = parent.path().join("again");
+        let read = read_at(&dir);
+        recording::write(&read, &again).unwrap();
+        let names = |snapshot: &Snapshot| -> Vec<(String, Option<u64>)> {
+            snapshot.files.known().unwrap().iter().map(|file| (file.path.clone(), file.size)).collect()
+        };
+        prop_assert_eq!(names(&read), names(&snapshot));
+        for file in snapshot.files.known().unwrap() {
+            // Only what a check reads is read back: the rest stands in the folder.
+            if let Content::Whole(bytes) = &file.content {
+                prop_assert_eq!(&fs::read(dir.join(&file.path)).unwrap(), bytes);
+            }
+        }
+        prop_assert_eq!(read_at(&again), read);
+    }
 }

@@ -301,4 +301,19 @@ mod tests {
             assert_eq!(parse(text).unwrap_err(), message);
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_blocks_or_an_error(
+            text in "[ -~\n]{0,60}",
+            lines in "(([ ]{4}){1,3}(for|if|else|use|prefix|rename|[a-z]{1,3}) ?[a-z0-9=<>+*/%(\\[\\]),.:?{} -]{0,16}\n){0,4}",
+        ) {
+            // The texts of the program live as long as it does.
+            for text in [text.clone(), format!("One:\n{lines}")] {
+                if let Err(error) = parse(text.leak()) {
+                    proptest::prop_assert!(!error.is_empty());
+                }
+            }
+        }
+    }
 }

@@ -224,7 +224,9 @@ fn number(bytes: &[u8]) -> Option<u64> {
     if bytes.first()? & 0x80 != 0 {
         let (high, low) = bytes.split_at(bytes.len() - 8);
         // The first bit is the mark; what is negative has the next one too.
-        let is_small = high[0] == 0x80 && high[1..].iter().all(|byte| *byte == 0);
+        let is_small = high
+            .split_first()
+            .is_some_and(|(first, rest)| *first == 0x80 && rest.iter().all(|byte| *byte == 0));
         return is_small.then(|| u64::from_be_bytes(low.try_into().unwrap_or_default()));
     }
     let digits = bytes.trim_ascii_start();
@@ -284,4 +286,65 @@ fn records(mut bytes: &[u8]) -> Result<Vec<(String, String)>, Trouble> {
         bytes = &bytes[length..];
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn block(bytes: &[u8], kind: u8) -> Block {
+        let mut block = [0; BLOCK_LENGTH];
+        for (at, byte) in block.iter_mut().enumerate() {
+            *byte = bytes.get(at % bytes.len().max(1)).copied().unwrap_or(0);
+        }
+        block[156] = kind;
+        block
+    }
+
+    fn with_checksum(mut block: Block) -> Block {
+        block[148..156].fill(b' ');
+        let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+        block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        block
+    }
+
+    #[test]
+    fn a_checksum_in_binary_is_none() {
+        let mut block = with_checksum(block(b"a", b'0'));
+        assert!(is_header(&block));
+        block[148] = 0x80;
+        assert!(!is_header(&block));
+    }
+
+    proptest! {
+        #[test]
+        fn any_block_is_a_step_or_an_error(
+            bytes in proptest::collection::vec(any::<u8>(), 0..BLOCK_LENGTH),
+            size in proptest::collection::vec(prop_oneof![Just(b'0'), Just(b'7'), Just(0x80_u8), Just(0)], 12),
+            kind in prop_oneof![proptest::sample::select(b"LKxXgS0125DVM".to_vec()), any::<u8>()],
+            described in "([0-9]{1,2} (size|path|GNU.sparse.name|a)=[a-z0-9]{0,6}\n?){0,3}",
+        ) {
+            let mut raw = block(&bytes, kind);
+            is_header(&raw);
+            raw[124..136].copy_from_slice(&size);
+            let mut walker = Walker::default();
+            let step = walker.header(&with_checksum(raw));
+            if let Ok(Step::Describes(length)) = step {
+                prop_assert!(length <= METADATA_BYTES_MAX);
+                if walker.describe(described.as_bytes()).is_ok() {
+                    let _ = walker.header(&with_checksum(block(&bytes, b'0')));
+                }
+                let _ = walker.describe(&bytes);
+            }
+        }
+
+        #[test]
+        fn a_size_is_read_as_it_was_written(size in 0_u64..1 << 33) {
+            prop_assert_eq!(number(format!("{size:011o}\0").as_bytes()), Some(size));
+            let binary = [&[0x80, 0, 0, 0][..], &size.to_be_bytes()].concat();
+            prop_assert_eq!(number(&binary), Some(size));
+        }
+    }
 }

@@ -265,4 +265,24 @@ mod tests {
             assert!(matches!(validity(query), Validity::Unclear(_)), "{query}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_query_says_something(
+            text in ".{0,40}",
+            name in proptest::sample::select(vec!["X-Amz-", "X-Goog-", "x-oss-", ""]),
+            date in "[0-9TZ:-]{0,18}",
+            seconds in "[0-9-]{0,20}",
+        ) {
+            validity(&text);
+            validity(&format!("{name}Date={date}&{name}Expires={seconds}&{name}Signature=x"));
+            validity(&format!("se={date}&sig=x&Expires={seconds}&Signature=x"));
+        }
+
+        #[test]
+        fn the_end_is_date_and_seconds_together(seconds in 0_i64..604_800) {
+            let query = format!("X-Amz-Date=20251108T101112Z&X-Amz-Expires={seconds}&X-Amz-Signature=x");
+            proptest::prop_assert_eq!(validity(&query), until(1_762_596_672 + seconds, false));
+        }
+    }
 }

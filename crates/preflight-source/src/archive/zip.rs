@@ -537,3 +537,47 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Bytes with the marks of records among them.
+    fn pieces() -> impl Strategy<Value = Vec<u8>> {
+        let mark = |mark: &'static [u8]| Just(mark.to_vec());
+        let piece = prop_oneof![
+            mark(b"PK\x05\x06"),
+            mark(b"PK\x06\x06"),
+            mark(b"PK\x06\x07"),
+            mark(b"PK\x01\x02"),
+            proptest::collection::vec(prop_oneof![Just(0_u8), Just(0xff), any::<u8>()], 0..24),
+            (0_usize..60).prop_map(|zeros| vec![0; zeros]),
+        ];
+        proptest::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn any_end_is_an_error_or_lies_in_the_archive(tail in pieces(), tail_at in 0_u64..1 << 50) {
+            if let Ok(end) = End::find(&tail, tail_at) {
+                prop_assert!(end.directory.start <= end.directory.end);
+                prop_assert!(end.directory.end <= tail_at + tail.len() as u64);
+                prop_assert!(end.before <= end.directory.start);
+            }
+        }
+
+        #[test]
+        fn any_directory_is_an_error_or_has_its_members(rest in pieces(), members in 0_u64..3, start: u32, before: u64) {
+            let directory = [b"PK\x01\x02".as_slice(), &rest].concat();
+            let start = u64::from(start);
+            let end = End { members, directory: start..start + directory.len() as u64, before };
+            if let Ok(mut found) = entries(&directory, &end) {
+                prop_assert_eq!(found.len() as u64, members);
+                mark_overlaps(&mut found);
+                prop_assert!(found.iter().all(|member| member.place.header_at < start));
+            }
+        }
+    }
+}

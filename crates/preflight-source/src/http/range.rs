@@ -52,4 +52,20 @@ mod tests {
         assert_eq!(bare("W/\"abc\""), "abc");
         assert_eq!(bare("\"abc\""), "abc");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_a_range_inside_the_file_or_none(text in "(bytes )?[0-9*/ -]{0,24}") {
+            if let Some((range, size)) = content_range(&text) {
+                proptest::prop_assert!(range.start < range.end && range.end <= size);
+            }
+        }
+
+        #[test]
+        fn a_range_is_read_as_it_was_written(start in 0_u64..u64::MAX / 4, length in 1_u64..u64::MAX / 4, more in 0_u64..u64::MAX / 4) {
+            let (end, size) = (start + length, start + length + more);
+            let text = format!("bytes {start}-{}/{size}", end - 1);
+            proptest::prop_assert_eq!(content_range(&text), Some((start..end, size)));
+        }
+    }
 }

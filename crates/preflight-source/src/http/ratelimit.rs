@@ -92,4 +92,22 @@ mod tests {
             Some(24 * 3600)
         );
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_asks_for_a_bounded_wait(text in "[ -~]{0,30}", edited in "\"[a-z]{0,4}\"[;,=rt0-9 ]{0,24}") {
+            for value in [&text, &edited] {
+                for name in ["retry-after", "ratelimit"] {
+                    proptest::prop_assert!(waits(&[(name, value)]).is_none_or(|seconds| seconds <= 24 * 3600));
+                }
+            }
+        }
+
+        #[test]
+        fn a_wait_is_read_as_it_was_written(seconds in 0_u64..86_399) {
+            let window = format!("\"api\";r=0;t={seconds}");
+            proptest::prop_assert_eq!(waits(&[("retry-after", &seconds.to_string())]), Some(seconds));
+            proptest::prop_assert_eq!(waits(&[("ratelimit", &window)]), Some(seconds + 1));
+        }
+    }
 }

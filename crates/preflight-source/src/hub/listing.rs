@@ -326,4 +326,36 @@ mod tests {
         assert_eq!(next(&["/x; rel=next"]), Err(()));
         assert_eq!(next(&["<https://>; rel=next"]), Err(()));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_answer_is_one_or_an_error(value in "[\\[\\]{},:\"a-z0-9]{0,40}") {
+            let gated = format!(r#"{{"sha": "{SHA}", "siblings": [{{"rfilename": "a", "size": 1}}], "gated": {value}}}"#);
+            for text in [&value, &gated] {
+                let _ = Info::parse(text.as_bytes());
+                if let Ok(files) = page(&Bytes::copy_from_slice(text.as_bytes())) {
+                    files.for_each(drop);
+                }
+            }
+        }
+
+        #[test]
+        fn a_listing_is_read_as_it_was_written(sizes in proptest::collection::btree_map("[a-z]{1,8}", 0_u64..1 << 60, 1..5)) {
+            let files: Vec<_> = sizes.iter().map(|(path, size)| serde_json::json!({"rfilename": path, "size": size})).collect();
+            let answer = serde_json::json!({"sha": SHA, "siblings": files}).to_string();
+            let read = Info::parse(answer.as_bytes()).unwrap().files.unwrap();
+            let read: std::collections::BTreeMap<_, _> = read.into_iter().map(|file| (file.path, file.size.unwrap())).collect();
+            proptest::prop_assert_eq!(read, sizes);
+        }
+
+        #[test]
+        fn any_link_is_followed_or_refused(text in "[ -~]{0,40}", link in "(<[a-z:/?=&,;]{0,12}>[;,= \"a-z]{0,16}){0,3}", cursor in "[A-Za-z0-9]{1,20}") {
+            let here = Url::parse("https://huggingface.co/api/models/a/b/tree/c").unwrap();
+            let _ = next_page(&here, &[&text, &link]);
+            let written = format!("<https://huggingface.co/x?cursor={cursor}>; rel=\"next\"");
+            let next = next_page(&here, &[&written]).unwrap().unwrap();
+            let expected = format!("cursor={cursor}");
+            proptest::prop_assert_eq!(next.query(), Some(expected.as_str()));
+        }
+    }
 }

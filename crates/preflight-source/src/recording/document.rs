@@ -228,3 +228,26 @@ impl Document {
             })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn any_recording_is_one_or_an_error(
+            text in ".{0,40}",
+            key in proptest::sample::select(vec!["source", "commit", "access", "container", "listing", "base", "files", "observed_at", "format"]),
+            value in "(null|true|-?[0-9]{1,20}|\"[a-z/.]{0,8}\"|\\[\\{\"path\": \"[a-z./]{0,6}\", \"state\": \"[a-z]{0,6}\"\\}\\]|\\{\\}|\\[\\])",
+        ) {
+            let _ = Document::parse(text.as_bytes());
+            let text = format!(
+                r#"{{"format": "{FORMAT}", "format_version": {FORMAT_VERSION}, "source": "hub", "files": [], "{key}": {value}}}"#
+            );
+            if let Ok(document) = Document::parse(text.as_bytes()) {
+                let _ = document.stands_for();
+                proptest::prop_assert!(document.files.windows(2).all(|pair| pair[0].path < pair[1].path));
+            }
+        }
+    }
+}
