@@ -86,7 +86,7 @@ pub fn count(weights: &Weights<'_>, context: Context<'_>) -> Parameters {
 pub struct LogicalTensor<'a> {
     /// Name in the state dict of the class that is not quantised.
     pub name: Cow<'a, str>,
-    /// Its shape, where the container has the same.
+    /// Its shape, where the container has the same, or nothing says that it is one.
     pub shape: Option<&'a [u64]>,
 }
 
@@ -103,6 +103,10 @@ pub fn logical_tensors<'a>(
             let (name, shape) = match role(&tensor, quantization, &stored) {
                 Role::State => return None,
                 Role::Buffer | Role::Weight(_) => (Cow::Borrowed(tensor.name), Some(tensor.shape)),
+                // Without a method the loader takes a container for the parameter itself.
+                Role::Opaque(_) if quantization.is_none() => {
+                    (Cow::Borrowed(tensor.name), Some(tensor.shape))
+                }
                 Role::Packed(_) | Role::Opaque(_) => {
                     (parameter_of(&tensor, quantization, &stored), None)
                 }

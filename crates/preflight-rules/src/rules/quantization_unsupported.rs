@@ -54,7 +54,8 @@ fn narrow_weights(checkpoint: &Checkpoint<'_>) -> Option<Finding> {
     }
     let mut dtypes = checkpoint.parameters.by_dtype.keys();
     let narrow = dtypes.find(|dtype| {
-        ["F4", "F6", "F8"]
+        // `F64` is no narrow float.
+        ["F4", "F6_", "F8_"]
             .iter()
             .any(|start| dtype.starts_with(start))
     })?;
@@ -126,6 +127,16 @@ mod tests {
             got.contains("fine-tune: fail") && got.contains("stored as `F8_E4M3`"),
             "{got}"
         );
+    }
+
+    #[test]
+    fn wide_floats_are_plain_weights() {
+        for dtype in ["F16", "BF16", "F32", "F64"] {
+            let got = run(&format!(
+                "//- model.safetensors\nmodel.norm.weight {dtype} [16]\n"
+            ));
+            assert_eq!(got, "upload: pass\nfine-tune: pass\n", "{dtype}");
+        }
     }
 
     fn run(text: &str) -> String {

@@ -332,6 +332,23 @@ model.embed_tokens.weight BF16 [64, 16]
     }
 
     #[test]
+    fn packed_weights_without_a_method_have_the_wrong_shape() {
+        let packed = "model.layers.0.self_attn.q_proj.weight U8 [128, 1]\n";
+        let weights = format!("//- model.safetensors\n{LAYER}{HEAD}{packed}");
+        let unnamed = run(&weights);
+        assert!(
+            unnamed.starts_with("upload, fine-tune: fail\n")
+                && unnamed.contains("has shape [128, 1], config.json asks for [16, 16]"),
+            "{unnamed}"
+        );
+        let state = "model.layers.0.self_attn.q_proj.weight.quant_state.bitsandbytes__nf4 U8 [9]\n";
+        let named = run(&format!(
+            "//- config.json +\n{{\"quantization_config\": {{\"load_in_4bit\": true}}}}\n{weights}{state}"
+        ));
+        assert_eq!(named, PASS);
+    }
+
+    #[test]
     fn the_config_of_another_size() {
         let got = run("//- config.json +\n{\"num_hidden_layers\": 4, \"hidden_size\": 32}");
         assert!(
