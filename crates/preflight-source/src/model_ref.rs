@@ -10,6 +10,8 @@ const HUB_HOSTS: [&str; 3] = ["huggingface.co", "www.huggingface.co", "hf.co"];
 /// Longest name of a repository on the Hub.
 /// Source: <https://github.com/huggingface/huggingface_hub/blob/main/src/huggingface_hub/utils/_validators.py>
 const HUB_NAME_BYTES_MAX: usize = 96;
+/// Least characters of a token after `hf_`; those in use have 34.
+const TOKEN_BYTES_MIN: usize = 10;
 const ARCHIVE_ENDINGS: [&str; 8] = [
     ".tar.gz", ".tgz", ".tar", ".zip", ".tar.zst", ".tar.bz2", ".tar.xz", ".7z",
 ];
@@ -102,7 +104,7 @@ impl ModelRef {
         match hub_name(text) {
             Some(hub) => Ok(hub),
             None if path.exists() => Ok(local(text)),
-            None => Err(of_another_kind(text).unwrap_or_else(|| Error::NoSuchFolder(text.into()))),
+            None => Err(of_another_kind(text).unwrap_or_else(|| Error::NoSuchFolder(masked(text)))),
         }
     }
 
@@ -116,6 +118,7 @@ impl ModelRef {
             return Err(error);
         }
         hub_name(line).ok_or_else(|| {
+            let line = masked(line);
             Error::Usage(format!("`{line}` is neither `org/name` nor an address; in a list, a path starts with `.` or `/`"))
         })
     }
@@ -169,9 +172,10 @@ fn unambiguous(text: &str) -> Option<Result<ModelRef, Error>> {
         "hf" => split_revision(rest)
             .filter(|(id, _)| is_hub_id(id))
             .map(|(id, revision)| hub(id, revision))
-            .ok_or_else(|| of_another_kind(rest).unwrap_or_else(|| Error::Usage(format!("`{text}` does not name a repository: write `hf://org/name` or `hf://org/name@revision`")))),
+            .ok_or_else(|| of_another_kind(rest).unwrap_or_else(|| Error::Usage(format!("`{}` does not name a repository: write `hf://org/name` or `hf://org/name@revision`", masked(text))))),
+        "s3" if is_signed(rest) => Err(Error::Usage(format!("`{}` holds a signature, and an `s3://` address has none: give the `https://` address, or the one without it", masked(text)))),
         "s3" if rest.split_once('/').is_some_and(|(bucket, _)| !bucket.is_empty()) => Ok(ModelRef::S3(text.into())),
-        "s3" => Err(Error::Usage(format!("`{text}` names no object: write `s3://bucket/prefix/` or `s3://bucket/key.tar.gz`"))),
+        "s3" => Err(Error::Usage(format!("`{}` names no object: write `s3://bucket/prefix/` or `s3://bucket/key.tar.gz`", masked(text)))),
         "https" => https(text, rest),
         // For trying things out: nothing that is signed goes over a network in the clear.
         "http" if is_loopback(rest) => Ok(ModelRef::Url(SecretUrl(text.into()))),
@@ -297,8 +301,56 @@ fn split_revision(text: &str) -> Option<(&str, Option<&str>)> {
     match text.split_once('@') {
         None => Some((text, None)),
         Some((_, "")) => None,
+        // A slip that must not be sent or shown.
+        Some((_, revision)) if is_token(revision) => None,
         Some((id, revision)) => Some((id, Some(revision))),
     }
+}
+
+/// Whether an address carries a signature of AWS.
+fn is_signed(address: &str) -> bool {
+    let address = address.to_ascii_lowercase();
+    ["?x-amz-", "&x-amz-", "?awsaccesskeyid=", "&signature="]
+        .iter()
+        .any(|mark| address.contains(mark))
+}
+
+/// Whether a word is a token for the Hub.
+/// Source: <https://huggingface.co/docs/hub/security-tokens>
+fn is_token(word: &str) -> bool {
+    word.strip_prefix("hf_").is_some_and(|rest| {
+        rest.len() >= TOKEN_BYTES_MIN && rest.bytes().all(|byte| byte.is_ascii_alphanumeric())
+    })
+}
+
+/// What a user wrote in the place of MODEL, without what may be a secret in it: a query, a user and a
+/// password before a host, a token.
+pub(crate) fn masked(text: &str) -> String {
+    let (before, query) = match text.split_once('?') {
+        Some((before, query)) if query.contains('=') => (before, "?…"),
+        _ => (text, ""),
+    };
+    let (scheme, rest) = match before.split_once("://") {
+        Some((scheme, rest)) => (format!("{scheme}://"), rest),
+        None => (String::new(), before),
+    };
+    let (first, others) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    let first = match first.rsplit_once('@') {
+        Some((user, host)) if user.contains(':') => format!("…@{host}"),
+        _ => first.to_owned(),
+    };
+    let whole = format!("{scheme}{first}{others}{query}");
+    let words = whole.split_inclusive(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    words
+        .map(|word| {
+            let name = word.trim_end_matches(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+            if is_token(name) {
+                format!("hf_…{}", &word[name.len()..])
+            } else {
+                word.to_owned()
+            }
+        })
+        .collect()
 }
 
 /// Whether the Hub allows this as `org/name` or `name`.
@@ -544,5 +596,39 @@ mod tests {
             proptest::prop_assert_eq!(model.to_string(), text);
             proptest::prop_assert_eq!(model, ModelRef::Hub { id: name, revision });
         }
+    }
+
+    #[test]
+    fn slips_do_not_show_secrets() {
+        for text in [
+            "s3://AKIASECRET:SECRETKEY@bucket/x.zip",
+            "s3://bucket/x.zip?X-Amz-Signature=SECRET",
+            "s3://bucket/x.zip?a=b&X-Amz-Signature=SECRET",
+            "b.s3.amazonaws.com/m.zip?X-Amz-Signature=SECRET",
+            "https:/b/m.zip?X-Amz-Signature=SECRET",
+            "hf://o/n?token=SECRET",
+            "o/n@hf_SECRETSECRETSECRET",
+            "hf_SECRETSECRETSECRET",
+            "hf://o/n@hf_SECRETSECRETSECRET",
+        ] {
+            for error in [ModelRef::from_argument(text), ModelRef::from_list(text)] {
+                let error = match error.map(|model| {
+                    crate::s3::open(
+                        &model.to_string(),
+                        &crate::S3Options::of([("A", "")]),
+                        &crate::ArchiveOptions::default(),
+                    )
+                    .map(|_| ())
+                }) {
+                    Ok(Ok(())) => panic!("`{text}` is understood"),
+                    Ok(Err(error)) | Err(error) => error,
+                };
+                assert!(error.is_usage());
+                assert!(!error.to_string().contains("SECRET"), "{error}");
+            }
+        }
+        assert_eq!(masked("what is this? a path"), "what is this? a path");
+        assert_eq!(masked("org/name@v1.0"), "org/name@v1.0");
+        assert_eq!(masked("org/hf_model"), "org/hf_model");
     }
 }

@@ -658,3 +658,37 @@ fn what_a_server_may_and_may_not_do() {
         }
     }
 }
+
+#[test]
+fn of_a_compressed_archive_the_tokenizer_is_kept_too() {
+    let tokenizer = noise(20_000);
+    let tar = pack::tar(&[
+        pack::tarred("config.json", CONFIG),
+        pack::tarred("tokenizer.json", &tokenizer),
+    ]);
+    let snapshot = look("m.tar.gz", &pack::gzip(&tar));
+    assert_eq!(
+        *content(&snapshot, "tokenizer.json"),
+        Content::Whole(tokenizer)
+    );
+}
+
+#[test]
+fn what_is_damaged_behind_the_last_file_is_damaged() {
+    let packed = pack::gzip(&pack::tar(&[pack::tarred("config.json", CONFIG)]));
+    assert!(look("m.tar.gz", &packed).files.known().is_some());
+    for cut in [1, 4, 8, 9] {
+        let (why, is_broken) = trouble(&look("m.tar.gz", &packed[..packed.len() - cut]));
+        assert!(is_broken, "{cut} bytes less: {why}");
+    }
+    for at in [1, 5] {
+        // The length and the checksum of what was compressed.
+        let mut wrong = packed.clone();
+        let last = wrong.len() - at;
+        wrong[last] ^= 1;
+        assert!(
+            trouble(&look("m.tar.gz", &wrong)).1,
+            "byte {at} from the end"
+        );
+    }
+}

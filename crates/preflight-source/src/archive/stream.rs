@@ -21,6 +21,10 @@ const KEPT_BYTES_MAX: u64 = wanted::HEADERS_BYTES_MAX;
 const INFLATED_BYTES_FREE: u64 = 1 << 30;
 const RATIO_MAX: u64 = 100;
 
+/// Bytes that are still read behind the end mark of the tar archive: its padding, of 10 kB at most where
+/// genuine programs write it, and the checksum of the compressed data, which must be right.
+const AFTER_END_BYTES_MAX: u64 = 1 << 20;
+
 /// The members, each with what was kept of it.
 pub(super) async fn list(
     reader: &Reader,
@@ -29,9 +33,13 @@ pub(super) async fn list(
     let mut decoder = MultiGzDecoder::new(Unpacker::default());
     let mut received = 0_u64;
     let mut stream = reader.stream(size);
+    let mut ended_at = None;
     while let Some(piece) = stream.next().await {
         let piece = piece?;
         received += piece.len() as u64;
+        if ended_at.is_some_and(|at| received - at > AFTER_END_BYTES_MAX) {
+            return Ok(std::mem::take(decoder.get_mut()).members());
+        }
         // In small steps: a bomb must not go off between two looks.
         for bytes in piece.chunks(4 << 10) {
             let written = decoder.write_all(bytes);
@@ -39,8 +47,8 @@ pub(super) async fn list(
             if let Some(trouble) = unpacker.trouble.take() {
                 return Err(trouble);
             }
-            if unpacker.is_done {
-                return Ok(std::mem::take(unpacker).members());
+            if unpacker.is_done && ended_at.is_none() {
+                ended_at = Some(received);
             }
             written.map_err(|_| not_gzip())?;
             if unpacker.inflated > INFLATED_BYTES_FREE.max(received.saturating_mul(RATIO_MAX)) {
@@ -55,7 +63,7 @@ pub(super) async fn list(
     let finished = decoder.try_finish();
     let unpacker = std::mem::take(decoder.get_mut());
     // What came out with the last bytes says more than that nothing more does.
-    if unpacker.trouble.is_none() && !unpacker.is_done {
+    if unpacker.trouble.is_none() {
         finished.map_err(|_| {
             Trouble::broken("it ends in the middle of its compressed data: it is not whole")
         })?;
@@ -253,12 +261,16 @@ impl Keeping {
     /// What to keep of a member: small files whole, of weights the header.
     fn of(member: &Member<()>) -> Option<Self> {
         let name = member.name.rsplit('/').next().unwrap_or(&member.name);
-        if member.kind != Kind::File || !is_wanted(name) {
+        if member.kind != Kind::File || !(is_wanted(name) || name == wanted::TOKENIZER) {
             return None;
         }
         let is_weights = wanted::has_wanted_header(name);
         let wanted = if is_weights {
             LENGTH_PREFIX_BYTES.min(member.size)
+        } else if name == wanted::TOKENIZER && member.size > wanted::TOKENIZER_BYTES_MAX {
+            wanted::TOKENIZER_START_BYTES
+        } else if name == wanted::TOKENIZER {
+            member.size
         } else if member.size <= wanted::bytes_max(name) {
             member.size
         } else {

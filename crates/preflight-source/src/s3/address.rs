@@ -7,7 +7,7 @@ use reqwest::Url;
 
 use crate::Error;
 use crate::http::host;
-use crate::model_ref::is_archive;
+use crate::model_ref::{is_archive, masked};
 
 /// The region that answers for buckets of any region with the name of theirs.
 pub(super) const FIRST_REGION: &str = "us-east-1";
@@ -29,7 +29,7 @@ pub(super) struct Address {
 impl Address {
     /// Understands `s3://bucket/key`, which is not percent-encoded: as the AWS CLI has it.
     pub(super) fn parse(text: &str) -> Result<Self, Error> {
-        let usage = |what: String| Err(Error::Usage(format!("`{text}` {what}")));
+        let usage = |what: String| Err(Error::Usage(format!("`{}` {what}", masked(text))));
         let rest = text.strip_prefix("s3://").unwrap_or(text);
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
         if bucket.starts_with("arn:") {
@@ -38,7 +38,7 @@ impl Address {
             );
         }
         if !is_bucket(bucket) {
-            return usage(format!("names no bucket: `{bucket}` is none"));
+            return usage(format!("names no bucket: `{}` is none", masked(bucket)));
         }
         let is_archive = is_archive(key);
         let key = match key {
