@@ -42,7 +42,6 @@ fn an_empty_folder_fails_with_what_is_missing() {
 /// What stands in config.json, and what is said of it.
 #[test]
 fn configs_that_the_loader_refuses() {
-    let deep = format!("{{\"a\": {}", "[".repeat(100_000));
     let utf16 = "\u{feff}{}"
         .encode_utf16()
         .flat_map(u16::to_le_bytes)
@@ -82,10 +81,6 @@ fn configs_that_the_loader_refuses() {
             "config.json is not valid JSON: not UTF-8 text, at config.json:1:1",
         ),
         (
-            deep.into_bytes(),
-            "config.json is not valid JSON: nested deeper than 512 levels at config.json:1:518",
-        ),
-        (
             b"<html>404</html>".to_vec(),
             "config.json is not valid JSON: a JSON value was expected, at config.json:1:1",
         ),
@@ -116,6 +111,10 @@ fn a_config_that_could_not_be_read_decides_nothing() {
     repo.pointer(CONFIG, 700);
     check([repo.path()])
         .says(3, "`config.json` is a git-lfs pointer: this checkout did not fetch the file (`git lfs pull` does)");
+
+    // Beyond a limit of ours, which the loader does not have.
+    repo.write(CONFIG, format!("{{\"a\": {}", "[".repeat(100_000)));
+    check([repo.path()]).says(3, "nested deeper than 512 levels");
 
     repo.sparse(CONFIG, b"{", 300 << 20);
     check([repo.path()]).says(
