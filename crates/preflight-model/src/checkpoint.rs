@@ -355,7 +355,18 @@ fn compare(
     }
     let tensors = parameters::logical_tensors(weights, quantization);
     let pairs = tensors.iter().map(|tensor| (&*tensor.name, tensor.shape));
-    Fact::Known(architecture::compare(expected, pairs))
+    let found = architecture::compare(expected, pairs);
+    // What is wrong in any case stays so.
+    let is_sound = found.missing.is_empty() && found.wrong_shape.is_empty();
+    match quantization {
+        Some(said) if is_sound && parameters::lacks_containers(weights, said) => {
+            Fact::Unavailable(format!(
+                "config.json says `{}`, and no tensor is packed",
+                said.method.as_deref().unwrap_or("quantised")
+            ))
+        }
+        _ => Fact::Known(found),
+    }
 }
 
 /// Tensors that the class does not have. They are only told apart from weights under other names where

@@ -349,6 +349,27 @@ model.embed_tokens.weight BF16 [64, 16]
     }
 
     #[test]
+    fn a_method_and_nothing_packed_is_undecided() {
+        let of = |section: &str, query: &str| {
+            run(&format!(
+                "//- config.json +\n{{\"quantization_config\": {section}}}\n//- model.safetensors\n{LAYER}{HEAD}{query}"
+            ))
+        };
+        for method in ["gptq", "awq", "bitsandbytes", "fp8", "hqq", "mxfp4", "aqlm"] {
+            let got = of(&format!("{{\"quant_method\": \"{method}\"}}"), QUERY);
+            assert!(
+                got.starts_with("upload, fine-tune: unknown\n")
+                    && got.contains(&format!("says `{method}`, and no tensor is packed")),
+                "{method}: {got}"
+            );
+        }
+        let cache_only = r#"{"quant_method": "compressed-tensors", "config_groups": {}}"#;
+        assert_eq!(of(cache_only, QUERY), PASS);
+        let incomplete = of(r#"{"quant_method": "gptq"}"#, "");
+        assert!(incomplete.contains(": fail\n"), "{incomplete}");
+    }
+
+    #[test]
     fn the_config_of_another_size() {
         let got = run("//- config.json +\n{\"num_hidden_layers\": 4, \"hidden_size\": 32}");
         assert!(
