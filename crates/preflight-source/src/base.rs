@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use preflight_model::adapter::{is_hub_name, named_base};
+use preflight_model::adapter::{is_address, is_hub_name, named_base};
 use preflight_model::checkpoint::Kind;
 use preflight_model::fact::Fact;
 use preflight_model::snapshot::{Origin, Snapshot, SourceKind};
@@ -59,6 +59,11 @@ fn open_base(
 ) -> Result<Box<dyn Source>, Error> {
     if is_hub_name(name) {
         return crate::hub::open(name, revision, name, &hub()?);
+    }
+    if is_address(name) {
+        return Err(Error::Usage(
+            "it is named by an address, and only names of the Hub are looked up".into(),
+        ));
     }
     if adapter.source == SourceKind::Folder && adapter.id.is_none() {
         return open_local(Path::new(name));

@@ -129,7 +129,9 @@ pub fn agreement(
         tensors: &tensors,
         found,
     };
+    compare.initialization();
     compare.names();
+    compare.integers();
     compare.pairs_and_ranks();
     compare.targets();
     compare.variants();
@@ -155,7 +157,10 @@ fn task(adapter: &Adapter, found: &mut Agreement) {
         return;
     };
     let message = match given.as_str() {
-        Some(task @ ("SEQ_CLS" | "TOKEN_CLS" | "QUESTION_ANS" | "SEQ_2_SEQ_LM")) => {
+        Some(
+            task @ ("FEATURE_EXTRACTION" | "SEQ_CLS" | "TOKEN_CLS" | "QUESTION_ANS"
+            | "SEQ_2_SEQ_LM"),
+        ) => {
             format!(
                 "`task_type` is `{task}`: the adapter was trained for another task than text generation"
             )
@@ -218,6 +223,46 @@ impl Compare<'_> {
             .is_some_and(|value| value.as_bool() != Some(false))
     }
 
+    /// How the factors began, where that decides which base they belong to. A conversion sets the key to true.
+    /// Source: `LoraLayer.update_layer` and `PeftModel.save_pretrained`,
+    /// <https://github.com/huggingface/peft/blob/v0.21.2/src/peft/tuners/lora/layer.py>
+    fn initialization(&mut self) {
+        let Some(given) = self.adapter.root().get_set("init_lora_weights") else {
+            return;
+        };
+        let shown = given.describe();
+        let lower = given.as_str().map(str::to_ascii_lowercase);
+        match lower.as_deref() {
+            None if given.as_bool().is_some() => {}
+            Some("" | "gaussian" | "eva" | "orthogonal" | "mica") => {}
+            Some("loftq") => self.is_undecided(format!(
+                "`init_lora_weights` is {shown}: the factors belong to the quantised base that they were trained with, and what they do on the plain one is not known; merge them into that base and submit the whole model"
+            )),
+            Some(kind)
+                if kind.starts_with("pissa")
+                    || kind.starts_with("corda")
+                    || ["olora", "lora_ga"].contains(&kind) =>
+            {
+                self.is_undecided(format!(
+                    "`init_lora_weights` is {shown}: the factors belong to a base that was changed before the training, and are wrong on the plain one; save again with `path_initial_model_for_weight_conversion`, which converts them"
+                ));
+            }
+            _ => self.is_undecided(format!(
+                "`init_lora_weights` is {shown}, and whether the base was changed for it is not known"
+            )),
+        }
+    }
+
+    /// Factors are floats: integers may need scales that PEFT does not know.
+    fn integers(&mut self) {
+        if let Some(first) = self.tensors.integers.first() {
+            let count = self.tensors.integers.len();
+            self.is_undecided(format!(
+                "{count} of the tensors are stored as integers, the first `{first}`, and how they were scaled is not known; save the adapter in a float type"
+            ));
+        }
+    }
+
     /// Tensors that PEFT does not look for.
     fn names(&mut self) {
         if let Some(first) = self.tensors.dropped.first() {
@@ -246,6 +291,7 @@ impl Compare<'_> {
     /// Both factors are there, and of the rank that the configuration gives.
     fn pairs_and_ranks(&mut self) {
         let (mut alone, mut ranks, mut unknown) = (Group::default(), Group::default(), false);
+        let mut refused = Group::default();
         let mut highest = self
             .adapter
             .rank
@@ -266,6 +312,10 @@ impl Compare<'_> {
                 ranks.add(|| format!("`{module}`: `lora_A` has rank {own}, `lora_B` {other}"));
                 continue;
             }
+            if let Some(why) = self.adapter.selection.refused(module) {
+                refused.add(|| format!("`{module}`: {why}"));
+                continue;
+            }
             match self.adapter.selection.rank(module, self.adapter.rank) {
                 Some(wanted) if wanted != *own => {
                     ranks.add(|| format!("`{module}`: the tensors have rank {own}, adapter_config.json says {wanted}"));
@@ -275,6 +325,12 @@ impl Compare<'_> {
             }
         }
         self.found.rank = highest;
+        if let Some(text) = refused.text(
+            "loading ends with an error, a pattern has a value of the wrong kind for",
+            "modules get a value of the wrong kind from a pattern, loading ends with an error",
+        ) {
+            self.problem(ADAPTER_CONFIG, text);
+        }
         if let Some(text) = alone.text(
             "half of a pair is missing:",
             "modules lack half of their pair",
@@ -338,15 +394,18 @@ impl Compare<'_> {
                 "use_dora",
                 Feature::Dora,
                 "`lora_magnitude_vector`",
-                (|parts| parts.magnitude) as fn(&Parts<'_>) -> bool,
+                (|parts| parts.magnitude) as for<'a> fn(&Parts<'a>) -> Option<&'a [u64]>,
             ),
             ("lora_bias", Feature::Bias, "`lora_B.bias`", |parts| {
                 parts.bias
             }),
         ];
-        let mut told = Vec::new();
+        let (mut told, mut shapes) = (Vec::new(), Group::default());
         for (flag, feature, what, has) in flags {
-            let with = modules.values().filter(|parts| has(parts)).count();
+            let with = modules
+                .values()
+                .filter(|parts| has(parts).is_some())
+                .count();
             let is_set = self.adapter.flag(flag);
             if is_set || with > 0 {
                 self.found.features.insert(feature);
@@ -362,9 +421,24 @@ impl Compare<'_> {
                     "{with} modules have {what}, but `{flag}` is not set: PEFT drops them without a word"
                 ));
             }
+            for (module, parts) in modules.iter().filter(|_| is_set) {
+                // One number for each output.
+                if let (Some(shape), Some([outputs, _])) = (has(parts), parts.b)
+                    && shape != [*outputs]
+                {
+                    shapes
+                        .add(|| format!("`{module}`: {what} is {shape:?}, for {outputs} outputs"));
+                }
+            }
         }
         for message in told {
             self.problem(ADAPTER_CONFIG, message);
+        }
+        if let Some(text) = shapes.text(
+            "loading ends with an error, a vector is not of the length of the outputs:",
+            "vectors are not of the length of the outputs, loading ends with an error",
+        ) {
+            self.problem(ADAPTER_WEIGHTS, text);
         }
         let root = self.adapter.root();
         if root
@@ -426,7 +500,7 @@ impl Compare<'_> {
                 continue;
             };
             if self.adapter.flag("lora_bias")
-                && parts.bias
+                && parts.bias.is_some()
                 && base.shape(&format!("{module}.bias")).is_none()
             {
                 merging.add(|| format!("`{module}`"));

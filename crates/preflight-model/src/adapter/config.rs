@@ -1,6 +1,7 @@
 //! `adapter_config.json`, and what in it PEFT refuses.
 
 use super::ADAPTER_CONFIG;
+use super::address::without_secrets;
 use super::selection::Selection;
 use crate::fact::Defect;
 use crate::json::{Cursor, Document, Number, Tolerated, Value};
@@ -84,7 +85,7 @@ pub struct Adapter {
     pub alpha: Option<f64>,
     /// `target_modules`, sorted; a pattern counts as one.
     pub target_modules: Vec<String>,
-    /// `base_model_name_or_path`; none where it is null or empty.
+    /// `base_model_name_or_path`, without the secrets of an address; none where it is null or empty.
     pub base_model: Option<String>,
     /// `revision`: of the base.
     pub revision: Option<String>,
@@ -129,7 +130,7 @@ impl Adapter {
             rank,
             alpha,
             target_modules,
-            base_model: filled("base_model_name_or_path"),
+            base_model: filled("base_model_name_or_path").map(|name| without_secrets(&name)),
             revision: filled("revision"),
             defects: defects(&document),
             selection: Selection::read(&root),

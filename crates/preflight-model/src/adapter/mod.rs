@@ -3,6 +3,7 @@
 //!
 //! What PEFT does in each case was measured with 0.21.2; `docs/how-it-decides.md` says what.
 
+mod address;
 mod agreement;
 mod config;
 mod modules;
@@ -10,6 +11,7 @@ mod pattern;
 mod selection;
 mod tensors;
 
+pub use address::{hub_page, is_address};
 pub use agreement::{Agreement, Feature, agreement};
 pub use config::Adapter;
 pub use modules::Modules;

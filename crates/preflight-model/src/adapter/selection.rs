@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::pattern::Pattern;
-use crate::json::Cursor;
+use crate::json::{Cursor, Number, Value};
 
 /// Most patterns that are matched against every module: each module of the largest checkpoint that
 /// has its own rank is still within it.
@@ -33,6 +33,8 @@ pub(super) struct Selection {
     layers: Option<Vec<u64>>,
     layers_patterns: Vec<String>,
     rank_patterns: Vec<(Pattern, Option<u64>)>,
+    /// Keys of `alpha_pattern` and whether their values are numbers; empty where all are.
+    alpha_patterns: Vec<(Pattern, bool)>,
     has_too_many: bool,
 }
 
@@ -41,6 +43,13 @@ impl Selection {
         let modules_to_save = strings(root.get_set("modules_to_save").as_ref());
         let ranks = root.get_set("rank_pattern");
         let members = || ranks.iter().flat_map(Cursor::members);
+        let alphas = root.get_set("alpha_pattern");
+        let alphas = || {
+            let all = alphas.iter().flat_map(Cursor::members);
+            all.map(|(key, alpha)| (key, alpha.as_f64().is_some() || alpha.as_bool().is_some()))
+        };
+        let is_refused = alphas().any(|(_, is_number)| !is_number);
+        let refusable = || alphas().take_while(|_| is_refused);
         let layers = root.get_set("layers_to_transform").and_then(|layers| {
             match layers.as_u64() {
                 Some(one) => Some(vec![one]),
@@ -59,7 +68,8 @@ impl Selection {
                 .get_set("exclude_modules")
                 .map(|exclude| targets(Some(&exclude)))
                 .filter(|exclude| *exclude != Targets::Names(HashSet::new())),
-            has_too_many: members().count() + modules_to_save.len() > PATTERNS_MAX,
+            has_too_many: members().count() + refusable().count() + modules_to_save.len()
+                > PATTERNS_MAX,
             saved: modules_to_save
                 .iter()
                 .take(PATTERNS_MAX)
@@ -67,7 +77,11 @@ impl Selection {
                 .collect(),
             rank_patterns: members()
                 .take(PATTERNS_MAX)
-                .map(|(key, rank)| (Pattern::ending(key), rank.as_u64()))
+                .map(|(key, rank)| (Pattern::ending(key), positive(&rank)))
+                .collect(),
+            alpha_patterns: refusable()
+                .take(PATTERNS_MAX)
+                .map(|(key, is_number)| (Pattern::ending(key), is_number))
                 .collect(),
             modules_to_save,
             layers,
@@ -109,12 +123,16 @@ impl Selection {
         if self.has_too_many {
             return None;
         }
-        for (pattern, rank) in &self.rank_patterns {
-            if pattern.matches(module)? {
-                return *rank;
-            }
+        first(&self.rank_patterns, module)?.unwrap_or(default)
+    }
+
+    /// Which of `rank_pattern` and `alpha_pattern` gives the module a value that PEFT refuses.
+    pub(super) fn refused(&self, module: &str) -> Option<&'static str> {
+        if first(&self.rank_patterns, module) == Some(Some(None)) {
+            return Some("`rank_pattern` gives no positive integer");
         }
-        default
+        let is_number = first(&self.alpha_patterns, module);
+        (is_number == Some(Some(false))).then_some("`alpha_pattern` gives no number")
     }
 
     /// `layers_to_transform`, which counts only beside a list of names.
@@ -133,6 +151,24 @@ impl Selection {
                 is_list.then(|| pair[1].parse::<u64>().ok()).flatten()
             });
         index.is_some_and(|index| layers.contains(&index))
+    }
+}
+
+/// The value of the first key that matches, where one does; `None` where that cannot be told.
+fn first<T: Copy>(patterns: &[(Pattern, T)], module: &str) -> Option<Option<T>> {
+    for (pattern, value) in patterns {
+        if pattern.matches(module)? {
+            return Some(Some(*value));
+        }
+    }
+    Some(None)
+}
+
+/// A rank that PEFT takes: `4.0` and `true` end with an error.
+fn positive(rank: &Cursor<'_>) -> Option<u64> {
+    match rank.value() {
+        Value::Number(Number::Int(rank @ 1..)) => u64::try_from(*rank).ok(),
+        _ => None,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::header::{Header, Tensor};
+use crate::parameters::is_integer;
 
 /// What every name of a saved adapter starts with.
 const PREFIX: &str = "base_model.model.";
@@ -18,6 +19,8 @@ pub(super) struct AdapterTensors<'a> {
     pub(super) saved: BTreeMap<&'a str, &'a [u64]>,
     /// Tensors of an adapter under names that PEFT does not look for, and so drops without a word.
     pub(super) dropped: Vec<&'a str>,
+    /// Parts of LoRA whose numbers are stored as integers.
+    pub(super) integers: Vec<&'a str>,
     /// Tensors of something else.
     pub(super) foreign: Vec<&'a str>,
 }
@@ -27,8 +30,8 @@ pub(super) struct AdapterTensors<'a> {
 pub(super) struct Parts<'a> {
     pub(super) a: Option<&'a [u64]>,
     pub(super) b: Option<&'a [u64]>,
-    pub(super) bias: bool,
-    pub(super) magnitude: bool,
+    pub(super) bias: Option<&'a [u64]>,
+    pub(super) magnitude: Option<&'a [u64]>,
     /// Whether it adapts an embedding: factors are `lora_embedding_A` and `_B`.
     pub(super) is_embedding: bool,
 }
@@ -61,14 +64,17 @@ impl<'a> AdapterTensors<'a> {
             }
             return;
         };
+        if is_integer(tensor.dtype) {
+            self.integers.push(name);
+        }
         let parts = self.modules.entry(module).or_default();
         match part {
             Part::A => parts.a = Some(tensor.shape),
             Part::B => parts.b = Some(tensor.shape),
             Part::EmbeddingA => (parts.a, parts.is_embedding) = (Some(tensor.shape), true),
             Part::EmbeddingB => (parts.b, parts.is_embedding) = (Some(tensor.shape), true),
-            Part::Bias => parts.bias = true,
-            Part::Magnitude => parts.magnitude = true,
+            Part::Bias => parts.bias = Some(tensor.shape),
+            Part::Magnitude => parts.magnitude = Some(tensor.shape),
         }
     }
 }

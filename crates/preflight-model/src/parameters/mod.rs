@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, HashSet};
 use experts::{Experts, is_routed};
 pub use held::Held;
 pub use layouts::Stored;
+pub(crate) use role::is_integer;
 pub use role::{Role, role};
 use ties::Ties;
 

@@ -222,7 +222,7 @@ fn is_state(name: &str, layout: Layout, stored: &Stored<'_>) -> bool {
     }
 }
 
-fn is_integer(dtype: Dtype) -> bool {
+pub(crate) fn is_integer(dtype: Dtype) -> bool {
     matches!(
         dtype,
         Dtype::BOOL

@@ -1,4 +1,6 @@
-use preflight_model::adapter::{ADAPTER_CONFIG, Adapter, Modules, is_hub_name};
+use preflight_model::adapter::{
+    ADAPTER_CONFIG, Adapter, Modules, hub_page, is_address, is_hub_name,
+};
 use preflight_model::checkpoint::Checkpoint;
 use preflight_model::fact::{Fact, Gap};
 use preflight_model::facts::Facts;
@@ -34,9 +36,18 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
         .with_fix(NAME_IT));
     };
     if !is_hub_name(named) {
+        let kind = if is_address(named) {
+            "an address"
+        } else {
+            "a path"
+        };
         let message =
-            format!("the base model is given by a path, `{named}`, which the platform cannot read");
-        return Ok(Findings::problem(in_config(adapter, message)).with_fix(NAME_IT));
+            format!("the base model is given by {kind}, `{named}`, which the platform cannot read");
+        let fix = hub_page(named).map(|page| {
+            format!("set `base_model_name_or_path` in adapter_config.json to `{page}`")
+        });
+        return Ok(Findings::problem(in_config(adapter, message))
+            .with_fix(fix.as_deref().unwrap_or(NAME_IT)));
     }
     let unread =
         |why: &str| Gap::Unavailable(format!("base model `{named}` could not be read: {why}"));
@@ -213,6 +224,22 @@ mod tests {
         run(&format!(
             "adapter: {base}\n{settings}//- base/config.json +\n{EIGHT}\n{TENSORS}"
         ))
+    }
+
+    #[test]
+    fn an_address_is_named_without_its_secrets() {
+        let got = run(
+            "adapter: https://user:hf_SECRET@huggingface.co/meta-llama/Llama-3.1-8B?token=abc\n",
+        );
+        assert!(
+            got.starts_with("upload, fine-tune: fail\n")
+                && got.contains(
+                    "given by an address, `https://huggingface.co/meta-llama/Llama-3.1-8B`,"
+                )
+                && got.contains("adapter_config.json to `meta-llama/Llama-3.1-8B`"),
+            "{got}"
+        );
+        assert!(!got.contains("SECRET") && !got.contains("abc"), "{got}");
     }
 
     #[test]

@@ -64,6 +64,32 @@ fn rank() {
         &with("", &mixed),
         "`model.layers.0.self_attn.q_proj`: the tensors have rank 2",
     );
+    // A `TypeError`, where the key matches.
+    for (config, says) in [
+        (
+            r#""alpha_pattern": {"q_proj": "x"}"#,
+            "`alpha_pattern` gives no number",
+        ),
+        (
+            r#""alpha_pattern": {"q_proj": null}"#,
+            "`alpha_pattern` gives no number",
+        ),
+        (
+            r#""rank_pattern": {"q_proj": 4.0}"#,
+            "`rank_pattern` gives no positive integer",
+        ),
+        (
+            r#""rank_pattern": {"q_proj": "4"}"#,
+            "`rank_pattern` gives no positive integer",
+        ),
+    ] {
+        fails(&with(config, &sound()), says);
+        passes(&with(&config.replace("q_proj", "k_proj"), &sound()));
+    }
+    passes(&with(
+        r#""alpha_pattern": {"q_proj": true, "proj": "x"}"#,
+        &sound(),
+    ));
     // Keys that match nothing are ignored with a warning.
     passes(&with(r#""rank_pattern": {"proj": 2}"#, &sound()));
     // A pattern that Python refuses, or that only Python reads.
@@ -248,6 +274,21 @@ fn variants() {
             && merged.contains("fine-tune: fail\n  adapter_config.json: 2 layers have no bias"),
         "{merged}"
     );
+    // A size mismatch.
+    let dora = |shape| sound() + &vectors.replace("[16]", shape);
+    for shape in ["[1]", "[1, 16]", "[17]"] {
+        fails(
+            &with(r#""use_dora": true"#, &dora(shape)),
+            "2 vectors are not of the length of the outputs",
+        );
+    }
+    let short = bias.replace("[16]", "[4]");
+    let short = with(r#""lora_bias": true"#, &(sound() + &short));
+    assert!(
+        short.starts_with("upload: fail\n")
+            && short.contains("`lora_B.bias` is [4], for 16 outputs"),
+        "{short}"
+    );
     let variant = with(r#""use_qalora": true"#, &sound());
     assert!(
         variant.contains("unknown") && !variant.contains("pass"),
@@ -325,6 +366,53 @@ fn methods_and_tasks() {
         &with(r#""task_type": "SEQ_CLS""#, ""),
         "trained for another task",
     );
+    fails(
+        &with(r#""task_type": "FEATURE_EXTRACTION""#, ""),
+        "trained for another task",
+    );
     passes(&with(r#""task_type": null"#, ""));
     fails(&with(r#""r": 0"#, ""), "PEFT needs a positive integer");
+}
+
+/// The first three change the base when training begins, PEFT's loader changes it again, and engines do not.
+#[test]
+fn initialization() {
+    for (kind, says) in [
+        ("\"pissa\"", "path_initial_model_for_weight_conversion"),
+        (
+            "\"pissa_niter_4\"",
+            "path_initial_model_for_weight_conversion",
+        ),
+        ("\"OLoRA\"", "path_initial_model_for_weight_conversion"),
+        ("\"corda\"", "path_initial_model_for_weight_conversion"),
+        ("\"lora_ga\"", "path_initial_model_for_weight_conversion"),
+        ("\"loftq\"", "quantised base"),
+        ("\"newer\"", "is not known"),
+        ("1", "is not known"),
+    ] {
+        let got = with(&format!(r#""init_lora_weights": {kind}"#), "");
+        assert!(
+            got.starts_with("upload, fine-tune: unknown\n") && got.contains(says),
+            "{kind}\n{got}"
+        );
+    }
+    for kind in [
+        "true",
+        "false",
+        "null",
+        "\"gaussian\"",
+        "\"eva\"",
+        "\"orthogonal\"",
+    ] {
+        passes(&with(&format!(r#""init_lora_weights": {kind}"#), ""));
+    }
+}
+
+#[test]
+fn integers() {
+    let got = with("", &sound().replace("F32", "I8"));
+    assert!(
+        got.starts_with("upload, fine-tune: unknown\n  4 of the tensors are stored as integers"),
+        "{got}"
+    );
 }
