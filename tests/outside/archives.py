@@ -47,7 +47,8 @@ def make_model(folder):
     """A small Llama that passes, with a folder beside its files and a long name."""
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(CONFIG))
-    (folder / "tokenizer.json").write_text("{}" * 5000)
+    tokenizer = {"version": "1.0", "added_tokens": [], "model": {"type": "BPE", "vocab": {}, "merges": []}}
+    (folder / "tokenizer.json").write_text(json.dumps(tokenizer) + " " * 10_000)
     (folder / "tokenizer_config.json").write_text(
         json.dumps({"chat_template": "{{ messages }}", "tokenizer_class": "PreTrainedTokenizerFast"})
     )

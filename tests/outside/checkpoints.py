@@ -81,7 +81,7 @@ def write_model(folder, shape=TINY, shards=1, **more):
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(config(shape, **more), indent=2))
     (folder / "README.md").write_text("---\nlicense: mit\n---\n")
-    (folder / "tokenizer.json").write_text('{"version": "1.0", "model": {"type": "BPE", "vocab": {}, "merges": []}}')
+    (folder / "tokenizer.json").write_text('{"version": "1.0", "added_tokens": [], "model": {"type": "BPE", "vocab": {}, "merges": []}}')
     (folder / "tokenizer_config.json").write_text(
         json.dumps({"tokenizer_class": "PreTrainedTokenizerFast", "chat_template": "{{ messages[0].content }}"})
     )
