@@ -123,16 +123,20 @@ impl Selection {
         if self.has_too_many {
             return None;
         }
-        first(&self.rank_patterns, module)?.unwrap_or(default)
+        match first(&self.rank_patterns, module) {
+            First::Is(rank) => rank,
+            First::Nothing => default,
+            First::Unclear => None,
+        }
     }
 
     /// Which of `rank_pattern` and `alpha_pattern` gives the module a value that PEFT refuses.
     pub(super) fn refused(&self, module: &str) -> Option<&'static str> {
-        if first(&self.rank_patterns, module) == Some(Some(None)) {
+        if first(&self.rank_patterns, module) == First::Is(None) {
             return Some("`rank_pattern` gives no positive integer");
         }
         let is_number = first(&self.alpha_patterns, module);
-        (is_number == Some(Some(false))).then_some("`alpha_pattern` gives no number")
+        (is_number == First::Is(false)).then_some("`alpha_pattern` gives no number")
     }
 
     /// `layers_to_transform`, which counts only beside a list of names.
@@ -154,14 +158,25 @@ impl Selection {
     }
 }
 
-/// The value of the first key that matches, where one does; `None` where that cannot be told.
-fn first<T: Copy>(patterns: &[(Pattern, T)], module: &str) -> Option<Option<T>> {
+/// What the first key that matches a module gives it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum First<T> {
+    Is(T),
+    /// No key matches.
+    Nothing,
+    /// Whether one matches cannot be told.
+    Unclear,
+}
+
+fn first<T: Copy>(patterns: &[(Pattern, T)], module: &str) -> First<T> {
     for (pattern, value) in patterns {
-        if pattern.matches(module)? {
-            return Some(Some(*value));
+        match pattern.matches(module) {
+            Some(true) => return First::Is(*value),
+            Some(false) => {}
+            None => return First::Unclear,
         }
     }
-    Some(None)
+    First::Nothing
 }
 
 /// A rank that PEFT takes: `4.0` and `true` end with an error.

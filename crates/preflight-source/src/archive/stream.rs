@@ -265,16 +265,14 @@ impl Keeping {
             return None;
         }
         let is_weights = wanted::has_wanted_header(name);
-        let wanted = if is_weights {
-            LENGTH_PREFIX_BYTES.min(member.size)
-        } else if name == wanted::TOKENIZER && member.size > wanted::TOKENIZER_BYTES_MAX {
-            wanted::TOKENIZER_START_BYTES
-        } else if name == wanted::TOKENIZER {
-            member.size
-        } else if member.size <= wanted::bytes_max(name) {
-            member.size
-        } else {
-            0
+        let wanted = match name {
+            _ if is_weights => LENGTH_PREFIX_BYTES.min(member.size),
+            wanted::TOKENIZER if member.size > wanted::TOKENIZER_BYTES_MAX => {
+                wanted::TOKENIZER_START_BYTES
+            }
+            wanted::TOKENIZER => member.size,
+            name if member.size <= wanted::bytes_max(name) => member.size,
+            _ => 0,
         };
         Some(Self {
             bytes: Vec::new(),
