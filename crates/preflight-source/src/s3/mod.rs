@@ -7,8 +7,8 @@
 //!
 //! `object_store` signs, follows pages and reads the XML of listings. Its own HTTP client, retries and credentials are
 //! not used: the client brings a second TLS library, and the credentials know neither profiles nor SSO, and ask the
-//! instance metadata service for three minutes. The requests are sent by [`transport`], the credentials come
-//! from the providers of `reqsign`, one by one in [`credentials`].
+//! instance metadata service for three minutes. The requests are sent by `transport`, the credentials come
+//! from the providers of `reqsign`, one by one in `credentials`.
 //! What `object_store` cannot name, a key with an empty part, `.` or `..`, cannot be read.
 
 mod address;
