@@ -1,21 +1,32 @@
-//! What the README shows is what the program prints.
+//! What the README and the guide to adapters show is what the program prints.
 
 use crate::program::{Program, root};
 
-/// Commands of the console blocks, and the output that is shown; one that ends with `…` is cut there.
-fn examples(readme: &str) -> Vec<(&str, &str)> {
-    let blocks = readme
-        .split("```console\n$ cargo run --release -- ")
-        .skip(1);
-    blocks
+/// Commands of the console blocks that begin with `prompt`, and the output that is shown; one that ends
+/// with `…` is cut there.
+fn examples<'a>(page: &'a str, prompt: &str) -> Vec<(&'a str, &'a str)> {
+    let start = format!("```console\n$ {prompt} ");
+    page.split(&start)
+        .skip(1)
         .filter_map(|block| block.split_once("```")?.0.split_once('\n'))
         .collect()
 }
 
 #[test]
 fn every_example_is_real_output() {
-    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
-    let examples = examples(&readme);
+    let pages = [
+        ("README.md", "cargo run --release --"),
+        ("docs/adapters.md", "byom-preflight"),
+    ];
+    for (page, prompt) in pages {
+        is_real_output(page, prompt);
+    }
+}
+
+#[track_caller]
+fn is_real_output(page: &str, prompt: &str) {
+    let text = std::fs::read_to_string(root().join(page)).unwrap();
+    let examples = examples(&text, prompt);
     assert!(examples.len() >= 2, "{examples:?}");
     for (command, shown) in examples {
         let arguments: Vec<&str> = command.split_whitespace().collect();
