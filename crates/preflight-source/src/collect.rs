@@ -262,13 +262,13 @@ impl Reader<'_> {
     }
 }
 
-/// The index, where it was asked for together with the listing: so that reading it first costs nothing.
+/// The index, where it came together with the listing: reading it first costs nothing.
 async fn index_at_hand(source: &dyn Source, files: &[ListedFile]) -> Option<Step> {
     let index = files.iter().find(|file| file.path == wanted::INDEX)?;
     let is_short = index
         .size
         .is_some_and(|size| size <= INDEX_AWAITED_BYTES_MAX);
-    if !is_short || index.kind != FileKind::Regular || !source.is_under_way(&index.path) {
+    if !is_short || index.kind != FileKind::Regular || !source.is_at_hand(&index.path) {
         return None;
     }
     Some(whole(source, index).await)

@@ -33,9 +33,9 @@ pub trait Source: std::fmt::Debug + Send + Sync {
         true
     }
 
-    /// Whether the file at `path` was asked for together with the listing, so that waiting for it before
-    /// anything else is read costs no round trip.
-    fn is_under_way(&self, _path: &str) -> bool {
+    /// Whether the file at `path` was asked for together with the listing and is here already, so that
+    /// reading it before anything else costs no round trip.
+    fn is_at_hand(&self, _path: &str) -> bool {
         false
     }
 

@@ -114,9 +114,12 @@ impl Early {
         self.reads().retain(|path, _| is_there(path));
     }
 
-    /// Whether the file was asked for and its bytes were not taken yet.
+    /// Whether the answer about the file is here and was not taken yet.
     pub(super) fn has(&self, path: &str) -> bool {
-        self.reads().contains_key(path)
+        self.reads().get(path).is_some_and(|read| match read {
+            Read::UnderWay(task) => task.0.is_finished(),
+            Read::Done(_) => true,
+        })
     }
 
     /// The bytes of `range`, once: the second time they are read anew.

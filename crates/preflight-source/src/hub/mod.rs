@@ -314,7 +314,7 @@ impl Source for Hub {
         self.client.cost()
     }
 
-    fn is_under_way(&self, path: &str) -> bool {
+    fn is_at_hand(&self, path: &str) -> bool {
         self.found.get().is_some_and(|found| found.early.has(path))
     }
 

@@ -84,8 +84,8 @@ impl Source for S3Archive {
         self.archive.is_remote()
     }
 
-    fn is_under_way(&self, path: &str) -> bool {
-        self.archive.is_under_way(path)
+    fn is_at_hand(&self, path: &str) -> bool {
+        self.archive.is_at_hand(path)
     }
 
     fn notes(&self) -> Vec<String> {

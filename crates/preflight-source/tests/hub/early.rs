@@ -68,7 +68,7 @@ fn uneven(long: usize, short: usize) -> Repo {
 }
 
 #[test]
-fn the_index_is_asked_for_early_and_sizes_the_read_of_each_shard() {
+fn the_index_is_asked_for_early_and_once() {
     let hub = hub_with(uneven(10_000, 1000));
     let found = snapshot(&hub);
     for (path, end) in [
@@ -81,14 +81,6 @@ fn the_index_is_asked_for_early_and_sizes_the_read_of_each_shard() {
         );
     }
     let log = hub.take_log();
-    let ranges: Vec<_> = log
-        .iter()
-        .filter(|seen| seen.route == Route::Cdn)
-        .map(|seen| seen.bytes)
-        .collect();
-    assert_eq!(ranges.len(), 2, "one of each shard");
-    let (least, most) = (ranges.iter().min(), ranges.iter().max());
-    assert!(least < Some(&1500) && most >= Some(&10_000), "{ranges:?}");
     let of_index = log.iter().filter(|seen| seen.path.ends_with("index.json"));
     let late = |seen: &&loopback_hub::Seen| !seen.path.contains("/resolve/main/");
     assert_eq!(
