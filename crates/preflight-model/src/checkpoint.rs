@@ -358,14 +358,18 @@ fn compare(
     let found = architecture::compare(expected, pairs);
     // What is wrong in any case stays so.
     let is_sound = found.missing.is_empty() && found.wrong_shape.is_empty();
-    match quantization {
-        Some(said) if is_sound && parameters::lacks_containers(weights, said) => {
-            Fact::Unavailable(format!(
-                "config.json says `{}`, and no tensor is packed",
-                said.method.as_deref().unwrap_or("quantised")
-            ))
-        }
-        _ => Fact::Known(found),
+    let Some(said) = quantization.filter(|said| is_sound && said.seen_by_loader) else {
+        return Fact::Known(found);
+    };
+    if parameters::lacks_containers(weights, said) {
+        return Fact::Unavailable(format!(
+            "config.json says `{}`, and no tensor is packed",
+            said.method.as_deref().unwrap_or("quantised")
+        ));
+    }
+    match parameters::contradiction(weights, said) {
+        Some(why) => Fact::Unavailable(why),
+        None => Fact::Known(found),
     }
 }
 

@@ -62,9 +62,12 @@ pub enum Layout {
 pub struct Scheme {
     /// Bits of a weight: 1 to 8.
     pub bits: u64,
-    /// Weights of a group; `None` for a whole row, or where it is not said.
+    /// Weights of a group, [`WHOLE_ROW`] for all of a row; `None` where it is not said.
     pub group: Option<u64>,
 }
+
+/// A group that is as long as any row, which GPTQ and AWQ write as -1.
+pub const WHOLE_ROW: u64 = u64::MAX;
 
 /// Most schemes that are kept: many more than a recipe has, so that a count stays linear in the tensors.
 const SCHEMES_MAX: usize = 16;
@@ -238,6 +241,15 @@ fn group_said(section: &Cursor<'_>) -> Option<u64> {
         .find_map(|key| section.get(key)?.as_u64())
 }
 
+/// The same where -1 means all of a row.
+fn group_or_row(section: &Cursor<'_>) -> Option<u64> {
+    let is_row = ["group_size", "q_group_size"].iter().any(|key| {
+        let group = section.get(key).and_then(|group| group.as_f64());
+        group.is_some_and(|group| group < 0.0)
+    });
+    group_said(section).or(is_row.then_some(WHOLE_ROW))
+}
+
 /// All schemes of a section, those of single layers filled up from the one for all.
 fn schemes(section: &Cursor<'_>, layout: Layout, bits: Option<u64>) -> Vec<Scheme> {
     let mut schemes = Vec::new();
@@ -249,7 +261,11 @@ fn schemes(section: &Cursor<'_>, layout: Layout, bits: Option<u64>) -> Vec<Schem
             }
         }
     };
-    let group = group_said(section);
+    let group_of = |one: &Cursor<'_>| match layout {
+        Layout::Gptq | Layout::Awq => group_or_row(one),
+        _ => group_said(one),
+    };
+    let group = group_of(section);
     let members_of = |key: &str| -> Vec<Cursor<'_>> {
         let map = section.get(key);
         let members = map.iter().flat_map(Cursor::members);
@@ -296,7 +312,7 @@ fn schemes(section: &Cursor<'_>, layout: Layout, bits: Option<u64>) -> Vec<Schem
                 single.extend(section.members().map(|(_, one)| one));
             }
             for one in single.iter().filter(|one| one.is_object()) {
-                add(bits_said(one).or(bits), group_said(one).or(group));
+                add(bits_said(one).or(bits), group_of(one).or(group));
             }
         }
     }

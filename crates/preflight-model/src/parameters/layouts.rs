@@ -107,7 +107,7 @@ pub(super) fn container<'a>(
     }
 }
 
-fn find<'s>(stored: &'s Stored<'_>, module: &str, end: &str) -> Option<&'s Tensor<'s>> {
+pub(super) fn find<'s>(stored: &'s Stored<'_>, module: &str, end: &str) -> Option<&'s Tensor<'s>> {
     stored.get(format!("{module}{end}").as_str())
 }
 
@@ -421,7 +421,7 @@ const UNBOUNDED: Held = Held {
 
 impl Scheme {
     /// Groups of a row of so many inputs; `None` where the size of a group is not known.
-    fn groups_of(self, inputs: u64) -> Option<u64> {
+    pub(super) fn groups_of(self, inputs: u64) -> Option<u64> {
         self.group
             .filter(|&group| group > 0)
             .map(|group| inputs.div_ceil(group))

@@ -7,6 +7,7 @@
 //! not exact: 116.8 billion parameters of gpt-oss-120b lie in 63.1 billion container elements, and
 //! the wrong number passes a limit that the right one breaks.
 
+mod agreement;
 mod experts;
 mod held;
 mod layouts;
@@ -115,6 +116,11 @@ pub fn logical_tensors<'a>(
             Some(LogicalTensor { name, shape })
         })
         .collect()
+}
+
+/// What of the containers contradicts how config.json says they are packed, for people.
+pub fn contradiction(weights: &Weights<'_>, quantization: &Quantization) -> Option<String> {
+    agreement::contradiction(quantization, &stored(weights, Some(quantization)))
 }
 
 /// Whether a method that the loader applies finds nothing that it packed: every weight is a plain float.

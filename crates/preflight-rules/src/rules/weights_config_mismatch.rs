@@ -369,6 +369,66 @@ model.embed_tokens.weight BF16 [64, 16]
         assert!(incomplete.contains(": fail\n"), "{incomplete}");
     }
 
+    /// One layer of 64 inputs and 16 outputs in the words of GPTQ or AWQ.
+    #[test]
+    fn containers_that_the_config_does_not_describe_are_undecided() {
+        let gptq = |bits: u64, groups: u64| {
+            let module = "model.layers.0.self_attn.q_proj";
+            format!(
+                "{module}.qweight I32 [{}, 16]\n{module}.qzeros I32 [{groups}, 2]\n{module}.scales F16 [{groups}, 16]\n{module}.g_idx I32 [16]\n",
+                16 * bits / 32
+            )
+        };
+        let of = |section: &str, tensors: &str| {
+            run(&format!(
+                "//- config.json +\n{{\"quantization_config\": {section}}}\n//- model.safetensors\n{LAYER}{HEAD}{tensors}"
+            ))
+        };
+        let said = |bits: &str, group: i64| {
+            format!(r#"{{"quant_method": "gptq"{bits}, "group_size": {group}}}"#)
+        };
+        for (section, tensors) in [
+            (said(r#", "bits": 4"#, 8), gptq(4, 2)),
+            (said(r#", "bits": 8"#, -1), gptq(8, 1)),
+            (said(r#", "bits": 2"#, 16), gptq(2, 1)),
+        ] {
+            assert_eq!(of(&section, &tensors), PASS, "{section}");
+        }
+        for (section, tensors, says) in [
+            (
+                said(r#", "bits": 8"#, 8),
+                gptq(4, 2),
+                "not how config.json says",
+            ),
+            (
+                said(r#", "bits": 4"#, -1),
+                gptq(4, 2),
+                "not how config.json says",
+            ),
+            (said("", 8), gptq(4, 2), "does not say in how many `bits`"),
+            (
+                r#"{"quant_method": "awq", "bits": 4, "group_size": 8}"#.to_owned(),
+                gptq(4, 2),
+                "packed as GPTQ does it",
+            ),
+        ] {
+            let got = of(&section, &tensors);
+            assert!(
+                got.starts_with("upload, fine-tune: unknown\n") && got.contains(says),
+                "{section}: {got}"
+            );
+        }
+        let state = "model.layers.0.self_attn.q_proj.weight U8 [128, 1]\nmodel.layers.0.self_attn.q_proj.weight.quant_state.bitsandbytes__nf4 U8 [9]\n";
+        let eight = of(
+            r#"{"quant_method": "bitsandbytes", "load_in_8bit": true}"#,
+            state,
+        );
+        assert!(
+            eight.contains("belongs to weights of 4 bits, and config.json says 8"),
+            "{eight}"
+        );
+    }
+
     #[test]
     fn the_config_of_another_size() {
         let got = run("//- config.json +\n{\"num_hidden_layers\": 4, \"hidden_size\": 32}");
