@@ -10,24 +10,46 @@ use std::process::Command;
 
 use fuzz_checks::{EXTRA_BYTES_MAX, HOSTILE};
 
-/// One of each kind, in seconds.
+/// One test a kind, so that they run beside one another.
+const KINDS: [&str; 4] = ["config-", "tokenizer-", "index-", "header-"];
+
 #[test]
-fn one_of_each_kind() {
-    for name in [
-        "config-of-values",
-        "config-long-class",
-        "tokenizer-of-tokens",
-        "index-of-names",
-        "header-of-tensors",
-    ] {
-        judge(name);
-    }
+fn configs() {
+    judge_all(KINDS[0]);
 }
 
 #[test]
-#[ignore = "takes minutes: run it with --release after changes of a parser"]
-fn all() {
-    for hostile in HOSTILE {
+fn tokenizers() {
+    judge_all(KINDS[1]);
+}
+
+#[test]
+fn indexes() {
+    judge_all(KINDS[2]);
+}
+
+#[test]
+fn headers() {
+    judge_all(KINDS[3]);
+}
+
+#[test]
+fn none_is_left_out() {
+    let is_judged = |name: &str| KINDS.iter().any(|kind| name.starts_with(kind));
+    let left: Vec<_> = HOSTILE
+        .iter()
+        .filter(|hostile| !is_judged(hostile.name))
+        .collect();
+    assert!(left.is_empty(), "{} have no test", left.len());
+}
+
+fn judge_all(kind: &str) {
+    let of_kind: Vec<_> = HOSTILE
+        .iter()
+        .filter(|hostile| hostile.name.starts_with(kind))
+        .collect();
+    assert!(!of_kind.is_empty(), "{kind}");
+    for hostile in of_kind {
         judge(hostile.name);
     }
 }
