@@ -2,19 +2,20 @@
 //! in as few round trips as can be.
 
 use bytes::Bytes;
-use futures_util::future::ready;
+use futures_util::future::{join, ready};
 use futures_util::stream::{self, StreamExt as _};
 use preflight_model::fact::Fact;
 use preflight_model::header::{LENGTH_PREFIX_BYTES, header_end};
 use preflight_model::snapshot::{Content, File, Snapshot, SourceKind};
 use preflight_model::wanted;
+use tokio::sync::OnceCell;
 
 use crate::Error;
 use crate::first_range::FirstRange;
 use crate::source::{BoxFuture, Cost, FileKind, ListedFile, Source};
 
-/// Largest index that the shards wait for, where it was asked for with the listing: what it says of each
-/// shard saves bytes, and the transfer of a longer one would cost more time than that is worth.
+/// Largest index that the shards wait for: what it says of each shard saves bytes, and the transfer of a
+/// longer one would cost more time than that is worth.
 const INDEX_AWAITED_BYTES_MAX: u64 = 1 << 20;
 
 /// How much a collection may read.
@@ -110,41 +111,28 @@ async fn read_files(
     files: Vec<ListedFile>,
     is_recording: bool,
 ) -> Vec<File> {
-    let index = index_at_hand(source, &files).await;
-    let text = match &index {
-        Some(Step::Done(Content::Whole(text))) => Some(text.as_slice()),
-        _ => None,
-    };
-    let first_range = if source.is_remote() {
-        FirstRange::of(&files, text, limits.headers_bytes_max)
-    } else {
-        FirstRange::prefix()
-    };
     let reader = &Reader {
         source,
-        first_range,
+        files: &files,
+        headers_bytes_max: limits.headers_bytes_max,
+        ahead: ahead(source, &files),
+        index: OnceCell::new(),
+        first_range: OnceCell::new(),
         is_recording,
     };
-    let mut index = index;
     let mut headers_left = limits.header_files_max;
     let mut firsts: Vec<BoxFuture<'_, Step>> = Vec::new();
     for file in &files {
         let is_header = wanted::has_wanted_header(&file.path);
-        let at_hand = match file.path.as_str() {
-            wanted::INDEX => index.take(),
-            _ if is_header && headers_left == 0 => {
-                let most = limits.header_files_max;
-                Some(Step::unavailable(format!(
-                    "there are more than the {most} weight files whose headers are read"
-                )))
-            }
-            _ => None,
-        };
-        headers_left -= usize::from(is_header && at_hand.is_none());
-        firsts.push(match at_hand {
-            Some(step) => Box::pin(ready(step)),
-            None => Box::pin(reader.first(file)),
-        });
+        if is_header && headers_left == 0 {
+            let most = limits.header_files_max;
+            firsts.push(Box::pin(ready(Step::unavailable(format!(
+                "there are more than the {most} weight files whose headers are read"
+            )))));
+            continue;
+        }
+        headers_left -= usize::from(is_header);
+        firsts.push(Box::pin(reader.first(file)));
     }
     let mut steps = concurrently(limits.in_flight, firsts).await;
     keep_to_budget(&mut steps, limits.headers_bytes_max);
@@ -187,9 +175,25 @@ impl Step {
     }
 }
 
+/// What is done while the index, which tells how much of each shard to ask for, is on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ahead {
+    /// It is here: it came with the listing.
+    AtHand,
+    /// The shards are located, which takes them as long as the index takes.
+    Locate,
+    /// Nothing waits for it: its size, or the lack of one, has to do.
+    Nothing,
+}
+
 struct Reader<'a> {
     source: &'a dyn Source,
-    first_range: FirstRange,
+    files: &'a [ListedFile],
+    headers_bytes_max: u64,
+    ahead: Ahead,
+    /// The index, where something waits for it.
+    index: OnceCell<Content>,
+    first_range: OnceCell<FirstRange>,
     /// Whether this is a recording, which holds what was kept of a repository.
     is_recording: bool,
 }
@@ -201,8 +205,11 @@ impl Reader<'_> {
             FileKind::Other(what) => Step::Done(Content::NotRegular(what.clone())),
             FileKind::Pointer => Step::Done(Content::Pointer),
             FileKind::Unavailable(reason) => Step::unavailable(reason.clone()),
+            FileKind::Regular if file.path == wanted::INDEX && self.ahead != Ahead::Nothing => {
+                Step::Done(self.index(file).await.clone())
+            }
             FileKind::Regular if wanted::WHOLE.contains(&file.path.as_str()) => {
-                whole(self.source, file).await
+                Step::Done(self.whole(file).await)
             }
             FileKind::Regular if wanted::has_wanted_header(&file.path) => self.header(file).await,
             FileKind::Regular if file.path == wanted::TOKENIZER => self.tokenizer(file).await,
@@ -231,10 +238,55 @@ impl Reader<'_> {
         })
     }
 
+    /// A small file.
+    async fn whole(&self, file: &ListedFile) -> Content {
+        let Some(size) = file.size else {
+            return Content::Unavailable("its size is not known".into());
+        };
+        let most = wanted::bytes_max(&file.path);
+        if size > most {
+            return Content::Unavailable(format!(
+                "it has {size} bytes, more than the {most} that are read"
+            ));
+        }
+        match self.source.read(&file.path, 0..size).await {
+            Ok(bytes) => Content::Whole(bytes.into()),
+            Err(error) => Content::Unavailable(error.reason()),
+        }
+    }
+
+    /// The index, read by whoever needs it first.
+    async fn index(&self, file: &ListedFile) -> &Content {
+        self.index.get_or_init(|| self.whole(file)).await
+    }
+
+    /// How many bytes of each shard to ask for first.
+    async fn first_range(&self) -> &FirstRange {
+        let choose = || async {
+            if !self.source.is_remote() {
+                return FirstRange::prefix();
+            }
+            let index = listed_index(self.files).filter(|_| self.ahead != Ahead::Nothing);
+            let text = match index {
+                Some(index) => match self.index(index).await {
+                    Content::Whole(text) => Some(text.as_slice()),
+                    _ => None,
+                },
+                None => None,
+            };
+            FirstRange::of(self.files, text, self.headers_bytes_max)
+        };
+        self.first_range.get_or_init(choose).await
+    }
+
     async fn header(&self, file: &ListedFile) -> Step {
+        let first_range = match self.source.locate(&file.path) {
+            Some(locate) if self.ahead == Ahead::Locate => join(self.first_range(), locate).await.0,
+            _ => self.first_range().await,
+        };
         // Of a file of unknown size, more than the prefix could be more than there is.
         let first = file.size.map_or(LENGTH_PREFIX_BYTES, |size| {
-            size.min(self.first_range.bytes(&file.path))
+            size.min(first_range.bytes(&file.path))
         });
         let start = match self.source.read(&file.path, 0..first).await {
             Ok(start) => start,
@@ -262,33 +314,23 @@ impl Reader<'_> {
     }
 }
 
-/// The index, where it came together with the listing: reading it first costs nothing.
-async fn index_at_hand(source: &dyn Source, files: &[ListedFile]) -> Option<Step> {
-    let index = files.iter().find(|file| file.path == wanted::INDEX)?;
-    let is_short = index
-        .size
-        .is_some_and(|size| size <= INDEX_AWAITED_BYTES_MAX);
-    if !is_short || index.kind != FileKind::Regular || !source.is_at_hand(&index.path) {
-        return None;
+/// What to do while a short index is on its way.
+fn ahead(source: &dyn Source, files: &[ListedFile]) -> Ahead {
+    let is_short = |file: &&ListedFile| {
+        file.size
+            .is_some_and(|size| size <= INDEX_AWAITED_BYTES_MAX)
+    };
+    match listed_index(files).filter(is_short) {
+        Some(index) if source.is_at_hand(&index.path) => Ahead::AtHand,
+        Some(index) if source.locate(&index.path).is_some() => Ahead::Locate,
+        _ => Ahead::Nothing,
     }
-    Some(whole(source, index).await)
 }
 
-/// A small file.
-async fn whole(source: &dyn Source, file: &ListedFile) -> Step {
-    let Some(size) = file.size else {
-        return Step::unavailable("its size is not known".into());
-    };
-    let most = wanted::bytes_max(&file.path);
-    if size > most {
-        return Step::unavailable(format!(
-            "it has {size} bytes, more than the {most} that are read"
-        ));
-    }
-    match source.read(&file.path, 0..size).await {
-        Ok(bytes) => Step::Done(Content::Whole(bytes.into())),
-        Err(error) => Step::unavailable(error.reason()),
-    }
+fn listed_index(files: &[ListedFile]) -> Option<&ListedFile> {
+    let is_index =
+        |file: &&ListedFile| file.path == wanted::INDEX && file.kind == FileKind::Regular;
+    files.iter().find(is_index)
 }
 
 /// Gives up headers, in the order of paths, that no longer fit into the budget of all.

@@ -39,6 +39,12 @@ pub trait Source: std::fmt::Debug + Send + Sync {
         false
     }
 
+    /// Finds out where the bytes of the file at `path` are, so that the next read of it goes straight there;
+    /// `None` where there is nothing to find out. A failure is left to that read.
+    fn locate<'a>(&'a self, _path: &'a str) -> Option<BoxFuture<'a, ()>> {
+        None
+    }
+
     /// What the user should know of how it was read ("the token is not known"), after the reading.
     fn notes(&self) -> Vec<String> {
         Vec::new()

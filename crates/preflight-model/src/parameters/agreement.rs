@@ -26,7 +26,7 @@ pub(super) fn contradiction(quantization: &Quantization, stored: &Stored<'_>) ->
                 Some(format!("`{name}` is {what}"))
             }
             Layout::Bitsandbytes => {
-                let stored_bits = if name.ends_with(".SCB") { 8 } else { 4 };
+                let stored_bits = if is_of_eight_bits(name) { 8 } else { 4 };
                 let said = quantization.bits.filter(|bits| *bits != stored_bits)?;
                 Some(format!(
                     "`{name}` belongs to weights of {stored_bits} bits, and config.json says {said}"
@@ -39,8 +39,13 @@ pub(super) fn contradiction(quantization: &Quantization, stored: &Stored<'_>) ->
 
 fn is_telling(name: &str) -> bool {
     name.ends_with(".qweight")
-        || name.ends_with(".SCB")
+        || is_of_eight_bits(name)
         || name.contains(".quant_state.bitsandbytes__")
+}
+
+/// The scales that bitsandbytes keeps beside weights of eight bits.
+fn is_of_eight_bits(name: &str) -> bool {
+    name.strip_suffix(".SCB").is_some()
 }
 
 /// Which other packing the words of one layer show.

@@ -3,9 +3,12 @@
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
+use reqwest::Url;
 use tokio::time::{Instant, sleep};
 
+use super::client::cause;
 use super::problem::Problem;
+use super::redirect::host;
 
 /// Most attempts at one request. With one failure in twenty, five in a row come once in three
 /// million requests.
@@ -29,6 +32,29 @@ impl Deadline {
         Problem::OutOfTime {
             budget: self.budget,
             wait: None,
+        }
+    }
+
+    /// Ends a step of a request to `url` when nothing comes for `stall`, or the time is over.
+    pub(crate) async fn in_time<T>(
+        self,
+        stall: Duration,
+        url: &Url,
+        step: impl Future<Output = Result<T, reqwest::Error>>,
+    ) -> Result<T, Problem> {
+        let most = stall.min(self.left());
+        let connection = |what| Problem::Connection {
+            host: host(url),
+            what,
+        };
+        match tokio::time::timeout(most, step).await {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(connection(cause(&error))),
+            Err(_) if most < stall => Err(self.passed()),
+            Err(_) => Err(connection(format!(
+                "it sent nothing for {} s",
+                most.as_secs_f32()
+            ))),
         }
     }
 }

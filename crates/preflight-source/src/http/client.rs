@@ -113,9 +113,14 @@ impl Head {
         self.reply.response.url()
     }
 
+    /// Headers of every hop, the endpoint's own first.
+    pub(crate) fn hops(&self) -> &[HeaderMap] {
+        &self.hops
+    }
+
     /// A header as the first hop that has it gives it.
     pub(crate) fn first(&self, name: &str) -> Option<&str> {
-        self.hops.iter().find_map(|headers| text(headers, name))
+        first(&self.hops, name)
     }
 
     /// A header of the answer itself.
@@ -139,6 +144,11 @@ impl Head {
             what: what.into(),
         }
     }
+}
+
+/// A header as the first hop that has it gives it.
+pub(crate) fn first<'a>(hops: &'a [HeaderMap], name: &str) -> Option<&'a str> {
+    hops.iter().find_map(|headers| text(headers, name))
 }
 
 /// Whether an error has the form that the Hub gives its errors: a page of a proxy that wants a login says
@@ -268,6 +278,27 @@ impl Client {
             host: host(&url),
             what: format!("more than {REDIRECTS_MAX} redirects"),
         })
+    }
+
+    /// Where redirects of the endpoint lead to elsewhere, and the headers of every hop up to there; none
+    /// where it answers itself. One attempt.
+    pub(crate) async fn locate(&self, url: &Url) -> Result<Option<(Url, Vec<HeaderMap>)>, Problem> {
+        let mut url = url.clone();
+        let mut hops = Vec::new();
+        while hops.len() <= REDIRECTS_MAX && self.endpoint.is_origin_of(&url) {
+            let reply = self.send(&url, &Asked::Range(0..1), true).await?;
+            let headers = reply.response.headers();
+            if !is_redirect(reply.response.status()) {
+                return Ok(None);
+            }
+            url = next(&url, headers).map_err(|what| Problem::Broken {
+                host: host(&url),
+                what,
+            })?;
+            hops.push(headers.clone());
+            self.ignore_body(reply).await;
+        }
+        Ok((!self.endpoint.is_origin_of(&url)).then_some((url, hops)))
     }
 
     /// Sends one request. Where the Hub does not know the token: once more, since a server that errs
@@ -401,27 +432,12 @@ impl Client {
         Ok(())
     }
 
-    /// Ends a step of a request when nothing comes for too long.
     async fn in_time<T>(
         &self,
         url: &Url,
         step: impl Future<Output = Result<T, reqwest::Error>>,
     ) -> Result<T, Problem> {
-        let deadline = self.deadline();
-        let most = self.stall.min(deadline.left());
-        let connection = |what| Problem::Connection {
-            host: host(url),
-            what,
-        };
-        match tokio::time::timeout(most, step).await {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(connection(cause(&error))),
-            Err(_) if most < self.stall => Err(deadline.passed()),
-            Err(_) => Err(connection(format!(
-                "it sent nothing for {} s",
-                most.as_secs_f32()
-            ))),
-        }
+        self.deadline().in_time(self.stall, url, step).await
     }
 }
 

@@ -13,7 +13,7 @@ mod redirect;
 mod token;
 
 pub(crate) use attempts::{Attempts, Deadline};
-pub(crate) use client::{Asked, Client, Head, Settings, cause};
+pub(crate) use client::{Asked, Client, Head, Settings, cause, first};
 pub(crate) use connections::{Connections, builder};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use problem::{Problem, Refusal};

@@ -114,6 +114,11 @@ impl Early {
         self.reads().retain(|path, _| is_there(path));
     }
 
+    /// Whether the file was asked for and not taken yet.
+    pub(super) fn is_asked(&self, path: &str) -> bool {
+        self.reads().contains_key(path)
+    }
+
     /// Whether the answer about the file is here and was not taken yet.
     pub(super) fn has(&self, path: &str) -> bool {
         self.reads().get(path).is_some_and(|read| match read {

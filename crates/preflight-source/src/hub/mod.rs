@@ -219,23 +219,28 @@ impl Hub {
         }
     }
 
+    async fn find_place(&self, path: &str) {
+        let found = self.found().await;
+        let Ok((file, commit, size)) = found.readable(path) else {
+            return;
+        };
+        // What was asked for early knows its place.
+        if found.early.is_asked(path) {
+            return;
+        }
+        let target = Target {
+            path,
+            url: &self.client.endpoint.file(&found.id, commit, path),
+            commit,
+            size,
+            sha256: file.sha256.as_deref(),
+        };
+        ranged::locate(&self.client, &self.seen, target).await;
+    }
+
     async fn read_range(&self, path: &str, range: Range<u64>) -> Result<Bytes, Error> {
         let found = self.found().await;
-        let unavailable = |reason: &str| Error::Unavailable {
-            path: path.into(),
-            reason: reason.into(),
-        };
-        let (Fact::Known(files), Some(commit)) = (&found.files, &found.commit) else {
-            return Err(unavailable("the files of the repository are not known"));
-        };
-        let file = find_file(files, path).filter(|_| paths::is_inside(path));
-        let file = file.ok_or_else(|| Error::NotFound(path.into()))?;
-        if let FileKind::Unavailable(why) | FileKind::Other(why) = &file.kind {
-            return Err(unavailable(why));
-        }
-        let size = file
-            .size
-            .ok_or_else(|| unavailable("its size is not known"))?;
+        let (file, commit, size) = found.readable(path)?;
         check_range(path, &range, size)?;
         if range.is_empty() {
             return Ok(Bytes::new());
@@ -252,6 +257,27 @@ impl Hub {
         }
         let read = ranged::read(&self.client, &self.seen, target, &range);
         read.await.map_err(|problem| refused(path, &problem))
+    }
+}
+
+impl Found {
+    /// The file at `path`, the commit it is read at, and its size.
+    fn readable(&self, path: &str) -> Result<(&ListedFile, &str, u64), Error> {
+        let unavailable = |reason: &str| Error::Unavailable {
+            path: path.into(),
+            reason: reason.into(),
+        };
+        let (Fact::Known(files), Some(commit)) = (&self.files, &self.commit) else {
+            return Err(unavailable("the files of the repository are not known"));
+        };
+        let file = find_file(files, path).filter(|_| paths::is_inside(path));
+        let file = file.ok_or_else(|| Error::NotFound(path.into()))?;
+        if let FileKind::Unavailable(why) | FileKind::Other(why) = &file.kind {
+            return Err(unavailable(why));
+        }
+        let size = file.size;
+        let size = size.ok_or_else(|| unavailable("its size is not known"))?;
+        Ok((file, commit, size))
     }
 }
 
@@ -312,6 +338,10 @@ impl Source for Hub {
 
     fn cost(&self) -> Cost {
         self.client.cost()
+    }
+
+    fn locate<'a>(&'a self, path: &'a str) -> Option<BoxFuture<'a, ()>> {
+        Some(Box::pin(self.find_place(path)))
     }
 
     fn is_at_hand(&self, path: &str) -> bool {

@@ -5,10 +5,10 @@ use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
-use reqwest::header::CONTENT_RANGE;
+use reqwest::header::{CONTENT_RANGE, HeaderMap};
 use reqwest::{StatusCode, Url};
 
-use crate::http::{Client, Head, Problem, bare, content_range, host, validator};
+use crate::http::{Client, Head, Problem, bare, content_range, first, host, validator};
 
 /// The commit that a file is of.
 const COMMIT: &str = "x-repo-commit";
@@ -161,6 +161,17 @@ pub(super) async fn read(
     }
 }
 
+/// Finds out where the file is, and only where all that is said of it is what was listed; what goes
+/// wrong is left to the read.
+pub(super) async fn locate(client: &Client, seen: &Seen, target: Target<'_>) {
+    if let Ok(Some((place, hops))) = client.locate(target.url).await
+        && first(&hops, COMMIT) == Some(target.commit)
+        && is_as_listed(&hops, target).is_ok()
+    {
+        seen.change(target.path, |file| file.place = Some(SignedUrl(place)));
+    }
+}
+
 async fn attempt(
     client: &Client,
     target: Target<'_>,
@@ -193,8 +204,20 @@ async fn attempt(
 
 /// Whether the answer is about the file that was listed and read before.
 fn is_same_file(head: &Head, target: Target<'_>, etag: Option<&str>) -> Result<(), Problem> {
+    is_as_listed(head.hops(), target)?;
     let changed = |what: String| Err(Problem::Changed(what));
-    if let Some(commit) = head.first(COMMIT)
+    if let (Some(before), Some(now)) = (etag, validator(head))
+        && before != now
+    {
+        return changed("it has another validator (`ETag`) than before".into());
+    }
+    Ok(())
+}
+
+/// Whether what the hops say of the file is what was listed.
+fn is_as_listed(hops: &[HeaderMap], target: Target<'_>) -> Result<(), Problem> {
+    let changed = |what: String| Err(Problem::Changed(what));
+    if let Some(commit) = first(hops, COMMIT)
         && commit != target.commit
     {
         return changed(format!(
@@ -203,23 +226,15 @@ fn is_same_file(head: &Head, target: Target<'_>, etag: Option<&str>) -> Result<(
             short(commit)
         ));
     }
-    if let Some(size) = head
-        .first("x-linked-size")
-        .and_then(|size| size.parse().ok())
-    {
+    if let Some(size) = first(hops, "x-linked-size").and_then(|size| size.parse().ok()) {
         same_size(target, size)?;
     }
-    let linked = head.first("x-linked-etag").map(bare);
+    let linked = first(hops, "x-linked-etag").map(bare);
     if let (Some(listed), Some(linked)) = (target.sha256, linked)
         && linked.len() == listed.len()
         && !linked.eq_ignore_ascii_case(listed)
     {
         return changed("it has another checksum than listed".into());
-    }
-    if let (Some(before), Some(now)) = (etag, validator(head))
-        && before != now
-    {
-        return changed("it has another validator (`ETag`) than before".into());
     }
     Ok(())
 }

@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use super::failed::Failed;
 use super::options::S3Options;
 use crate::Error;
-use crate::http::{Attempts, Connections, Deadline, Problem, cause, content_range, host};
+use crate::http::{Attempts, Connections, Deadline, Problem, content_range, host};
 use crate::source::{Cost, Meter};
 
 /// Longest answer without a range: a page of a listing, of 1000 keys of at most 1024 bytes, escaped.
@@ -227,27 +227,12 @@ impl Transport {
         Ok(body.freeze())
     }
 
-    /// Ends a step of a request when nothing comes for too long.
     async fn in_time<T>(
         &self,
         url: &Url,
         step: impl Future<Output = Result<T, reqwest::Error>>,
     ) -> Result<T, Problem> {
-        let deadline = self.deadline();
-        let most = self.stall.min(deadline.left());
-        let connection = |what| Problem::Connection {
-            host: host(url),
-            what,
-        };
-        match tokio::time::timeout(most, step).await {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(connection(cause(&error))),
-            Err(_) if most < self.stall => Err(deadline.passed()),
-            Err(_) => Err(connection(format!(
-                "it sent nothing for {} s",
-                most.as_secs_f32()
-            ))),
-        }
+        self.deadline().in_time(self.stall, url, step).await
     }
 }
 

@@ -68,7 +68,7 @@ fn uneven(long: usize, short: usize) -> Repo {
 }
 
 #[test]
-fn the_index_is_asked_for_early_and_once() {
+fn the_index_is_asked_for_early_and_sizes_the_read_of_each_shard() {
     let hub = hub_with(uneven(10_000, 1000));
     let found = snapshot(&hub);
     for (path, end) in [
@@ -81,6 +81,17 @@ fn the_index_is_asked_for_early_and_once() {
         );
     }
     let log = hub.take_log();
+    let ranges: Vec<_> = log
+        .iter()
+        .filter(|seen| seen.route == Route::Cdn)
+        .map(|seen| seen.bytes)
+        .collect();
+    assert_eq!(ranges.len(), 2, "one of each shard");
+    let (least, most) = (ranges.iter().min(), ranges.iter().max());
+    assert!(
+        least < Some(&1500) && most >= Some(&10_000),
+        "each as long as its tensors ask for: {ranges:?}"
+    );
     let of_index = log.iter().filter(|seen| seen.path.ends_with("index.json"));
     let late = |seen: &&loopback_hub::Seen| !seen.path.contains("/resolve/main/");
     assert_eq!(
@@ -88,6 +99,33 @@ fn the_index_is_asked_for_early_and_once() {
         1,
         "only where the early request was led"
     );
+}
+
+#[test]
+fn a_shard_is_asked_for_once_and_then_where_it_lies() {
+    let hub = hub_with(uneven(10_000, 1000));
+    snapshot(&hub);
+    let log = hub.take_log();
+    for shard in ["model-0.safetensors", "model-1.safetensors"] {
+        let asked = log
+            .iter()
+            .filter(|seen| seen.file.as_deref() == Some(shard))
+            .map(|seen| seen.route);
+        assert_eq!(asked.collect::<Vec<_>>(), [Route::Resolve, Route::Cdn]);
+    }
+}
+
+#[test]
+fn a_place_that_is_not_that_of_the_commit_is_not_gone_to() {
+    let hub = hub_with(uneven(10_000, 1000));
+    let rule = Rule::new(Fault::OtherCommit).on(Route::Resolve);
+    hub.inject(rule.file("model-0.safetensors").times(1));
+    let found = snapshot(&hub);
+    assert_eq!(
+        *content(&found, "model-0.safetensors"),
+        Content::Prefix(shard(10_000)[..10_000].to_vec())
+    );
+    assert_eq!(asked(&hub, "model-0.safetensors"), (0, 2), "asked anew");
 }
 
 #[test]
