@@ -22,8 +22,8 @@ sys.dont_write_bytecode = True
 import checkpoints
 
 PACKAGES = ["huggingface_hub==2.4.0", "hf-mem==0.5.6"]
-# Shards and the target of a check: wall time as a multiple of three round trips.
-MODELS = {"single": (1, None), "30-shards": (30, 1.4), "250-shards": (250, 2.0)}
+# Shape, shards and the target of a check: wall time as a multiple of three round trips.
+MODELS = {"one-file": (checkpoints.EIGHT, 1, None), "30-shards": (checkpoints.SEVENTY, 30, 1.4), "250-shards": (checkpoints.SEVENTY, 250, 2.0)}
 BYTES_TARGET = 1.5
 RSS_TARGET = 40
 LOCAL_TARGET = 20
@@ -37,9 +37,9 @@ print(time.perf_counter() - started)
 
 
 def make_models(root):
-    """The 70B model cut three ways; the bytes of all headers of each."""
+    """An 8B model in one file and a 70B model cut two ways; the bytes of all headers of each."""
     shutil.rmtree(root, ignore_errors=True)
-    return {name: checkpoints.write_model(root / "bench" / name, checkpoints.SEVENTY, shards) for name, (shards, _) in MODELS.items()}
+    return {name: checkpoints.write_model(root / "bench" / name, shape, shards) for name, (shape, shards, _) in MODELS.items()}
 
 
 def python():
@@ -113,7 +113,7 @@ def on_the_hub(options, headers, venv):
         "hf-mem": [venv, ROOT / "bench" / "hf_mem_here.py", "--model-id"],
     }
     try:
-        for model, (shards, most) in MODELS.items():
+        for model, (_, shards, most) in MODELS.items():
             print(f"\n{model}, {options.rtt_ms} ms a request, {headers[model]} bytes of headers")
             first = None
             for tool, command in tools.items():

@@ -29,8 +29,9 @@ def llama(layers, hidden, inner, kv, vocabulary):
 
 
 TINY = {"layers": 2, "hidden": 64, "inner": 128, "kv": 32, "vocabulary": 256}
+EIGHT = {"layers": 32, "hidden": 4096, "inner": 14336, "kv": 1024, "vocabulary": 128256}
 SEVENTY = {"layers": 80, "hidden": 8192, "inner": 28672, "kv": 1024, "vocabulary": 128256}
-HEADS = {64: 4, 8192: 64}
+HEADS = {64: 4, 4096: 32, 8192: 64}
 
 
 def config(shape, **more):

@@ -10,8 +10,8 @@ use preflight_model::wanted;
 use crate::source::ListedFile;
 
 /// First range of a remote weight file without an index: the header of a model of 300 tensors has
-/// about 40 kB, and a single file seldom has more.
-pub(crate) const FIRST_BYTES: u64 = 64 << 10;
+/// 34 to 40 kB, and a single file seldom has more.
+pub(crate) const FIRST_BYTES: u64 = 48 << 10;
 /// First range of an adapter's weights: LoRA on seven modules of each of 80 layers has a header of about 170 kB.
 const ADAPTER_BYTES: u64 = 192 << 10;
 /// Most bytes of a first range that follows from an index.

@@ -35,7 +35,7 @@ enum Is {
 }
 
 /// Bytes of a remote weight file that are asked for first, where there is no index.
-const FIRST_RANGE: usize = 64 << 10;
+const FIRST_RANGE: usize = 48 << 10;
 const CONFIG: &[u8] = b"{\"model_type\": \"llama\"}";
 
 fn reference() -> Repository {

@@ -1,5 +1,7 @@
 //! What is asked for before the listing has answered.
 
+use std::time::Duration;
+
 use loopback_hub::{Fault, LoopbackHub, Repo, Route, Rule};
 use preflight_model::snapshot::{Content, Snapshot};
 
@@ -118,6 +120,9 @@ fn a_shard_is_asked_for_once_and_then_where_it_lies() {
 #[test]
 fn a_place_that_is_not_that_of_the_commit_is_not_gone_to() {
     let hub = hub_with(uneven(10_000, 1000));
+    // An index that is there with the listing leaves nothing to do ahead.
+    let late = Fault::Late(Duration::from_millis(300));
+    hub.inject(Rule::new(late).file("model.safetensors.index.json"));
     let rule = Rule::new(Fault::OtherCommit).on(Route::Resolve);
     hub.inject(rule.file("model-0.safetensors").times(1));
     let found = snapshot(&hub);

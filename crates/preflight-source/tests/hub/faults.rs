@@ -106,11 +106,11 @@ fn what_no_answer_may_do_is_said() {
         ),
         (
             Fault::WrongContentRange,
-            "bytes 0-65535 were asked for, it sends 1-65536",
+            "bytes 0-49151 were asked for, it sends 1-49152",
         ),
         (
             Fault::ShorterRange,
-            "bytes 0-65535 were asked for, it sends 0-",
+            "bytes 0-49151 were asked for, it sends 0-",
         ),
         (
             Fault::OtherSize,

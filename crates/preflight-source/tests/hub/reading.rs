@@ -34,7 +34,7 @@ fn a_second_range_goes_straight_to_where_the_file_is() {
         .iter()
         .map(|seen| seen.range.clone().unwrap())
         .collect();
-    let first = 64 << 10;
+    let first = 48 << 10;
     assert_eq!(
         ranges,
         [
@@ -72,7 +72,7 @@ fn no_byte_of_a_weight_file_is_read_beyond_the_first_range() {
 
 #[test]
 fn headers_at_the_edge_of_the_first_range() {
-    const EDGE: usize = 64 << 10;
+    const EDGE: usize = 48 << 10;
     for (end, ranges) in [(EDGE - 1, 1), (EDGE, 1), (EDGE + 1, 2)] {
         let hub = hub_with(Repo::model(ID).file("config.json", "{}").sparse(
             "model.safetensors",
