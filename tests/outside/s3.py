@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import boto3
+from botocore.config import Config
+
 import checkpoints
 from program import result
 from servers import free_port, wait_for
@@ -56,6 +58,10 @@ def inaccessible(report):
     """What the rule for access says."""
     rows = [row for row in report["models"][0]["rules"] if row["id"] == "repository-inaccessible"]
     return json.dumps([rows, report["models"][0]["message"]])
+
+
+def failed(report):
+    return [row["id"] for row in report["models"][0]["rules"] if row["outcome"] == "fail"]
 
 
 def expect(name, got, wanted):
@@ -104,11 +110,14 @@ def signed(program, client, endpoint, folder):
         code, report, stderr = program.check(f"s3://{BUCKET}/archives/{name}", **keys)
         expect(f"{name} is read", of(report)[1:], of(local)[1:])
         url = client.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": f"archives/{name}"}, ExpiresIn=7200)
-        code, report, stderr = program.check(url) if url.startswith("https:") else (None, None, "")
-        if code is None:
-            print(f"skipped s3, {name} behind a presigned URL: the server speaks http, presigned URLs are https")
-        else:
-            expect(f"{name} is read behind a presigned URL", of(report)[1:], of(local)[1:])
+        code, report, stderr = program.check(url)
+        expect(f"{name} is read behind a presigned URL", of(report)[1:], of(local)[1:])
+        holds(f"{name}: its two hours are enough", "archive-url-expiring" not in failed(report), report["models"][0]["message"])
+        code, report, stderr = program.check(url.replace("X-Amz-Signature=", "X-Amz-Signature=0"))
+        holds(f"{name}: a wrong signature leaves it undecided", code == 3, report["models"][0]["message"])
+        short = client.generate_presigned_url("get_object", Params={"Bucket": BUCKET, "Key": f"archives/{name}"}, ExpiresIn=600)
+        code, report, stderr = program.check(short)
+        holds(f"{name}: ten minutes are not enough", code == 1 and "archive-url-expiring" in failed(report), report["models"][0]["message"])
 
     without = lambda *names: {name: value for name, value in keys.items() if name not in names}
     code, report, _ = program.check(f"s3://{BUCKET}/nothing/", **keys)
@@ -155,7 +164,7 @@ def main():
     pack(folder, scratch)
     program = Program(os.path.abspath(binary), home)
     with s3s(server, root, "--access-key", KEY, "--secret-key", SECRET) as endpoint:
-        client = boto3.client("s3", endpoint_url=endpoint, aws_access_key_id=KEY, aws_secret_access_key=SECRET, region_name="us-east-1")
+        client = boto3.client("s3", endpoint_url=endpoint, aws_access_key_id=KEY, aws_secret_access_key=SECRET, region_name="us-east-1", config=Config(signature_version="s3v4"))
         fill(client, folder, scratch)
         signed(program, client, endpoint, folder)
     with s3s(server, root) as endpoint:

@@ -632,6 +632,20 @@ fn what_a_server_may_and_may_not_do() {
     );
     let closed = found("m.zip", Some(Rule::new(Fault::Status(403))));
     assert!(matches!(&closed.access, Access::Unreachable(why) if why.contains("expired")));
+    // Not every server knows ranges from the end: that request is the first of a zip.
+    for status in [400, 416, 500, 501] {
+        let fault = Rule::new(Fault::Status(status)).times(1);
+        assert!(has_config(&found("m.zip", Some(fault))), "{status}");
+        let sent = hub.take_log();
+        let ranges: Vec<_> = sent
+            .iter()
+            .filter_map(|seen| seen.range.as_deref())
+            .collect();
+        assert!(
+            ranges[0].starts_with("bytes=-") && ranges[1].starts_with("bytes=0-"),
+            "{ranges:?}"
+        );
+    }
     // A compressed tar needs no ranges, the others do.
     for name in ["m.zip", "m.tar"] {
         let whole = found(name, Some(Rule::new(Fault::IgnoreRange)));

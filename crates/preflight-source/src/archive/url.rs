@@ -160,15 +160,12 @@ impl UrlBytes {
     }
 
     async fn open_at(&self, edge: Edge, length: u64) -> Result<Opened, Problem> {
-        if edge == Edge::End {
-            match self.ranged_again(&Asked::Last(length), length).await {
-                Ok((offset, size, bytes)) => return Ok(opened(size, offset, bytes)),
-                // Servers that do not know ranges from the end, or send other ones.
-                Err(Problem::Broken { .. }) => {}
-                Err(Problem::Status(refusal))
-                    if matches!(refusal.status.as_u16(), 400 | 416 | 501) => {}
-                Err(problem) => return Err(problem),
-            }
+        // Servers that do not know ranges from the end answer in many ways, also with 500 where the file is
+        // shorter: what is wrong is said of the plain ranges below.
+        if edge == Edge::End
+            && let Ok((offset, size, bytes)) = self.ranged(&Asked::Last(length), length).await
+        {
+            return Ok(opened(size, offset, bytes));
         }
         let first = Asked::Range(0..length);
         match self.ranged_again(&first, length).await {
