@@ -10,7 +10,7 @@ use crate::repo::{Repo, WEIGHTS, policy_file};
 #[test]
 fn the_result_goes_to_standard_output_and_nothing_else_does() {
     let repo = Repo::sound();
-    for format in ["table", "json"] {
+    for format in ["table", "json", "jsonl"] {
         let answer = Program::new()
             .arg("check")
             .arg(repo.path())
@@ -75,12 +75,33 @@ fn a_report_that_cannot_be_written_is_no_pass() {
         .arg(&out)
         .run();
     answer.complains(
-        3,
+        2,
         &format!(
-            "error: cannot write `{}`: No such file or directory (os error 2)",
-            out.display()
+            "error: cannot write `{}`: there is no folder `{}`",
+            out.display(),
+            repo.file("no/such").display()
         ),
     );
+}
+
+#[test]
+fn several_reports_of_one_run_go_to_their_places() {
+    let repo = Repo::sound();
+    let (json, lines) = (repo.file("report.json"), repo.file("report.jsonl"));
+    let answer = Program::new()
+        .arg("check")
+        .arg(repo.path())
+        .arg("--format")
+        .arg(format!("json={}", json.display()))
+        .args(["--format", "table"])
+        .arg(format!("--format=jsonl={}", lines.display()))
+        .run();
+    assert_eq!(answer.code, 0, "{answer:?}");
+    assert_eq!(answer.stdout, check([repo.path()]).stdout);
+    let read = |path| serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let (whole, line): (Value, Value) = (read(json), read(lines));
+    assert_eq!(line["rules"], whole["models"][0]["rules"]);
+    assert_eq!(line["policy"], whole["policy"]);
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::outputs::{Output, OutputParser};
+
 /// Checks that a model will be accepted by a hosted platform, before it is submitted: from config.json
 /// and the headers of the safetensors files alone.
 #[derive(Debug, Parser)]
@@ -74,9 +76,9 @@ pub(crate) struct Check {
     /// Sequences at once that the memory estimate is made for
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) sequences: Option<u64>,
-    /// Form of the report
-    #[arg(long, value_enum, default_value_t = Format::Table)]
-    pub(crate) format: Format,
+    /// Form of the report; several may be asked for, all but one of them with a file [default: table]
+    #[arg(long, value_name = "FORMAT[=FILE]", value_parser = OutputParser)]
+    pub(crate) format: Vec<Output>,
     /// Write the report to a file instead of standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
@@ -263,6 +265,8 @@ pub(crate) enum Format {
     Table,
     /// One JSON object
     Json,
+    /// One JSON object a model, each on a line
+    Jsonl,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -6,7 +6,6 @@ use std::time::{Instant, SystemTime};
 use preflight_model::checkpoint::{Checkpoint, Kind};
 use preflight_model::fact::Fact;
 use preflight_model::snapshot::{Access, Origin, Snapshot, SourceKind};
-use preflight_report::table::TableOptions;
 use preflight_rules::case::Options;
 use preflight_rules::catalog::{Catalog, TrainingMethod, TrainingType};
 use preflight_rules::evaluate;
@@ -15,18 +14,22 @@ use preflight_rules::policy::Policy;
 use preflight_rules::report::{Cost, ModelReport, Report, Target, Verdict};
 use preflight_source::ModelRef;
 
-use crate::args::{
-    Check, FailOn, Format, MethodArg, ModelType, TargetArg, Training, TrainingTypeArg,
-};
+use crate::args::{Check, FailOn, MethodArg, ModelType, TargetArg, Training, TrainingTypeArg};
 use crate::failure::{Failure, code_of};
+use crate::outputs::Outputs;
+use crate::policy;
 use crate::read::Reading;
-use crate::{policy, screen};
 
 /// Most bytes of a list of models on standard input.
 const LIST_BYTES_MAX: u64 = 64 << 20;
 
 /// Checks every model and yields the exit code.
 pub(crate) fn run(arguments: &Check) -> Result<u8, Failure> {
+    let outputs = Outputs::new(
+        &arguments.format,
+        arguments.output.as_deref(),
+        arguments.verbose,
+    )?;
     let policy = policy::choose(&arguments.policy.policy)?;
     let options = options(arguments, &policy)?;
     let targets = targets(&arguments.target);
@@ -48,7 +51,7 @@ pub(crate) fn run(arguments: &Check) -> Result<u8, Failure> {
         message: message(&reports),
         models: reports,
     };
-    write(&report, arguments)?;
+    outputs.write(&report)?;
     Ok(code_of(verdict, arguments.exit_zero))
 }
 
@@ -273,26 +276,4 @@ fn message(reports: &[ModelReport]) -> String {
         count(Verdict::Fail),
         count(Verdict::Undecided)
     )
-}
-
-fn write(report: &Report, arguments: &Check) -> Result<(), Failure> {
-    let mut text = Vec::new();
-    let written = match arguments.format {
-        Format::Json => preflight_report::json::write(report, &mut text),
-        Format::Table => {
-            let to_screen = arguments.output.is_none();
-            let options = TableOptions {
-                width: if to_screen { screen::width() } else { 80 },
-                colour: to_screen && screen::colour(),
-                verbose: arguments.verbose,
-            };
-            preflight_report::table::write(report, options, &mut text)
-        }
-    };
-    written.map_err(|error| Failure::undecided(format!("cannot write the report: {error}")))?;
-    let text = String::from_utf8_lossy(&text);
-    match &arguments.output {
-        Some(path) => screen::save(path, &text),
-        None => screen::print(&text),
-    }
 }

@@ -56,6 +56,12 @@ impl Failure {
     }
 }
 
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
 impl From<preflight_source::Error> for Failure {
     fn from(error: preflight_source::Error) -> Self {
         if error.is_usage() {

@@ -5,6 +5,7 @@ mod check;
 mod failure;
 mod interrupt;
 mod lists;
+mod outputs;
 mod policy;
 mod progress;
 mod read;

@@ -9,7 +9,7 @@ use crate::interrupt::finish_writing;
 /// Widest table that is still read with ease.
 const WIDTH_MAX: u16 = 120;
 /// Width where there is no terminal.
-const WIDTH_PIPED: u16 = 80;
+pub(crate) const WIDTH_PIPED: u16 = 80;
 
 /// Columns to write a table in.
 pub(crate) fn width() -> u16 {
@@ -40,9 +40,8 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 
 /// Writes a result to a file: whole, or not at all.
 pub(crate) fn save(path: &Path, text: &str) -> Result<(), Failure> {
-    let failed = |error: io::Error| {
-        Failure::undecided(format!("cannot write `{}`: {error}", path.display()))
-    };
+    let failed =
+        |error: io::Error| Failure::usage(format!("cannot write `{}`: {error}", path.display()));
     // A pipe or a device takes the bytes as they come; only a regular file can be replaced.
     if path.exists() && !path.is_file() {
         return std::fs::write(path, text).map_err(failed);

@@ -21,6 +21,24 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}", escape::in_json(&json))
 }
 
+/// One model of the report as one line; see [`crate::jsonl`].
+pub(crate) fn line(policy: &(String, String), model: &ModelReport) -> serde_json::Result<String> {
+    let json = serde_json::to_string(&LineJson {
+        schema_version: SCHEMA_VERSION,
+        policy: PolicyJson::new(policy),
+        model: ModelJson::new(model),
+    })?;
+    Ok(escape::in_json(&json))
+}
+
+#[derive(Serialize)]
+struct LineJson<'a> {
+    schema_version: u32,
+    policy: PolicyJson<'a>,
+    #[serde(flatten)]
+    model: ModelJson<'a>,
+}
+
 #[derive(Serialize)]
 struct ReportJson<'a> {
     schema_version: u32,
@@ -40,10 +58,7 @@ impl<'a> ReportJson<'a> {
                 name: "byom-preflight",
                 version: report.tool_version,
             },
-            policy: PolicyJson {
-                id: &report.policy.0,
-                as_of: &report.policy.1,
-            },
+            policy: PolicyJson::new(&report.policy),
             catalog: CatalogJson {
                 as_of: &report.catalog.0,
                 origin: &report.catalog.1,
@@ -65,6 +80,12 @@ struct ToolJson<'a> {
 struct PolicyJson<'a> {
     id: &'a str,
     as_of: &'a str,
+}
+
+impl<'a> PolicyJson<'a> {
+    fn new((id, as_of): &'a (String, String)) -> Self {
+        Self { id, as_of }
+    }
 }
 
 #[derive(Serialize)]

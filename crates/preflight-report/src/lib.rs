@@ -4,6 +4,7 @@
 
 pub mod escape;
 pub mod json;
+pub mod jsonl;
 pub mod lists;
 pub mod page;
 pub mod schema;

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use preflight_report::table::TableOptions;
-use preflight_report::{json, lists, page, table};
+use preflight_report::{json, jsonl, lists, page, table};
 use preflight_rules::report::{FitVerdict, Report, Target, Verdict};
 use unicode_width::UnicodeWidthStr;
 
@@ -135,6 +135,17 @@ fn json() {
         assert_is_safe(&text);
         assert_is_golden(&format!("{name}.json"), &text);
     }
+}
+
+#[test]
+fn json_lines() {
+    let report = sample::several();
+    let mut out = vec![];
+    jsonl::write(&report, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert_is_safe(&text);
+    assert_eq!(text.lines().count(), report.models.len());
+    assert_is_golden("several.jsonl", &text);
 }
 
 #[test]

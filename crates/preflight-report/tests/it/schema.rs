@@ -1,7 +1,7 @@
 //! The JSON report keeps its contract, and the contract can be broken.
 
 use jsonschema::Validator;
-use preflight_report::{json, schema};
+use preflight_report::{json, jsonl, schema};
 use preflight_rules::report::Report;
 use serde_json::{Value, json};
 
@@ -137,6 +137,37 @@ fn what_was_never_worked_out_is_null() {
         report["models"][0]["facts"]["remote_code"]["required"],
         Value::Null
     );
+}
+
+#[test]
+fn a_line_is_one_of_the_models_with_version_and_policy() {
+    let validator = jsonschema::draft202012::new(&json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$ref": "#/$defs/line",
+        "$defs": parsed_schema()["$defs"],
+        "properties": parsed_schema()["properties"],
+    }))
+    .unwrap();
+    let report = sample::several();
+    let whole = written(&report);
+    let mut out = vec![];
+    jsonl::write(&report, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    for (line, model) in text.lines().zip(whole["models"].as_array().unwrap()) {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        assert!(validator.is_valid(&line), "{line}");
+        let object = line.as_object_mut().unwrap();
+        assert_eq!(object.shift_remove("schema_version"), Some(json!(1)));
+        assert_eq!(
+            object.shift_remove("policy").as_ref(),
+            Some(&whole["policy"])
+        );
+        assert!(
+            !validator.is_valid(&line),
+            "a line without its version is none"
+        );
+        assert_eq!(&line, model);
+    }
 }
 
 fn parsed_schema() -> Value {

@@ -1,0 +1,266 @@
+//! Which reports are asked for and where each goes, settled before anything is checked: a report that
+//! has no place is a wrong command line, and should not cost the user the check first.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
+use clap::error::ErrorKind;
+use preflight_report::table::TableOptions;
+use preflight_report::{json, jsonl, table};
+use preflight_rules::report::Report;
+
+use crate::args::Format;
+use crate::failure::Failure;
+use crate::screen;
+
+/// A value of `--format`: `FORMAT` or `FORMAT=FILE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Output {
+    /// The form.
+    pub(crate) format: Format,
+    /// The file it goes to; standard output where there is none.
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// Reads an [`Output`]. The formats are offered and suggested as clap does for any list of words.
+#[derive(Debug, Clone)]
+pub(crate) struct OutputParser;
+
+impl TypedValueParser for OutputParser {
+    type Value = Output;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<Output, clap::Error> {
+        let text = value
+            .to_str()
+            .ok_or_else(|| clap::Error::new(ErrorKind::InvalidUtf8).with_cmd(command))?;
+        let (name, file) = match text.split_once('=') {
+            Some((name, file)) => (name, Some(file)),
+            None => (text, None),
+        };
+        let format = EnumValueParser::new().parse_ref(command, argument, name.as_ref())?;
+        if file == Some("") {
+            let message = format!("no file stands after `{text}`\n");
+            return Err(clap::Error::raw(ErrorKind::InvalidValue, message).with_cmd(command));
+        }
+        let file = file.map(PathBuf::from);
+        Ok(Output { format, file })
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let names: Vec<_> = EnumValueParser::<Format>::new()
+            .possible_values()?
+            .collect();
+        Some(Box::new(names.into_iter()))
+    }
+}
+
+/// The reports of a run.
+#[derive(Debug)]
+pub(crate) struct Outputs {
+    all: Vec<Output>,
+    verbose: bool,
+}
+
+impl Outputs {
+    /// The reports that `--format` and `--output` ask for: a table where nothing is asked. `--output`
+    /// is the file of the one format that names none.
+    pub(crate) fn new(
+        formats: &[Output],
+        output: Option<&Path>,
+        verbose: bool,
+    ) -> Result<Self, Failure> {
+        let mut all = formats.to_vec();
+        if all.is_empty() {
+            all.push(Output {
+                format: Format::Table,
+                file: None,
+            });
+        }
+        let mut without_file = all.iter_mut().filter(|report| report.file.is_none());
+        match (without_file.next(), output) {
+            (Some(first), Some(file)) => first.file = Some(file.into()),
+            (None, Some(file)) => {
+                return Err(Failure::usage(format!(
+                    "`--output {}` has no report left: every `--format` names its file",
+                    file.display()
+                )));
+            }
+            (_, None) => {}
+        }
+        if without_file.next().is_some() {
+            return Err(Failure::usage(
+                "two reports cannot share one place; give all but one a file, as in `--format sarif=report.sarif`",
+            ));
+        }
+        for report in &mut all {
+            report.file.take_if(|file| file.as_os_str() == "-");
+        }
+        for (at, report) in all.iter().enumerate() {
+            if let Some(file) = &report.file {
+                writable(file)?;
+            }
+            if all[..at].iter().any(|other| other.file == report.file) {
+                let place = report.file.as_ref().map_or_else(
+                    || "standard output".into(),
+                    |file| format!("`{}`", file.display()),
+                );
+                return Err(Failure::usage(format!("two reports go to {place}")));
+            }
+        }
+        Ok(Self { all, verbose })
+    }
+
+    /// Writes every report: files first, so that what is read on standard output is complete.
+    pub(crate) fn write(&self, report: &Report) -> Result<(), Failure> {
+        for output in self.all.iter().filter(|output| output.file.is_some()) {
+            self.write_one(output, report)?;
+        }
+        for output in self.all.iter().filter(|output| output.file.is_none()) {
+            self.write_one(output, report)?;
+        }
+        Ok(())
+    }
+
+    fn write_one(&self, output: &Output, report: &Report) -> Result<(), Failure> {
+        let mut text = Vec::new();
+        let written = match output.format {
+            Format::Table => table::write(report, self.table(output), &mut text),
+            Format::Json => json::write(report, &mut text),
+            Format::Jsonl => jsonl::write(report, &mut text),
+        };
+        written.map_err(|error| Failure::undecided(format!("cannot write the report: {error}")))?;
+        let text = String::from_utf8_lossy(&text);
+        match &output.file {
+            Some(path) => screen::save(path, &text),
+            None => screen::print(&text),
+        }
+    }
+
+    fn table(&self, output: &Output) -> TableOptions {
+        let to_screen = output.file.is_none();
+        TableOptions {
+            width: if to_screen {
+                screen::width()
+            } else {
+                screen::WIDTH_PIPED
+            },
+            colour: to_screen && screen::colour(),
+            verbose: self.verbose,
+        }
+    }
+}
+
+/// Fails where a file could not be written: before the check, which may take hours for many models.
+fn writable(file: &Path) -> Result<(), Failure> {
+    let folder = match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    if file.is_dir() {
+        return Err(Failure::usage(format!(
+            "cannot write `{}`: it is a folder",
+            file.display()
+        )));
+    }
+    if !folder.is_dir() {
+        return Err(Failure::usage(format!(
+            "cannot write `{}`: there is no folder `{}`",
+            file.display(),
+            folder.display()
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settled(
+        formats: &[&str],
+        output: Option<&str>,
+    ) -> Result<Vec<(Format, Option<String>)>, String> {
+        let command = clap::Command::new("test");
+        let formats: Vec<Output> = formats
+            .iter()
+            .map(|text| {
+                OutputParser
+                    .parse_ref(&command, None, text.as_ref())
+                    .unwrap()
+            })
+            .collect();
+        let outputs = Outputs::new(&formats, output.map(Path::new), false);
+        let file = |output: Output| {
+            (
+                output.format,
+                output.file.map(|it| it.display().to_string()),
+            )
+        };
+        outputs
+            .map(|outputs| outputs.all.into_iter().map(file).collect())
+            .map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn every_report_has_its_place() {
+        let file = |name: &str| Some(name.to_owned());
+        let settled = |formats: &[&str], output| settled(formats, output).unwrap();
+        assert_eq!(settled(&[], None), [(Format::Table, None)]);
+        assert_eq!(settled(&[], Some("a")), [(Format::Table, file("a"))]);
+        assert_eq!(settled(&["json"], Some("a")), [(Format::Json, file("a"))]);
+        assert_eq!(settled(&["json=a=b"], None), [(Format::Json, file("a=b"))]);
+        assert_eq!(
+            settled(&["json=a", "table", "jsonl=b"], None),
+            [
+                (Format::Json, file("a")),
+                (Format::Table, None),
+                (Format::Jsonl, file("b"))
+            ]
+        );
+        assert_eq!(
+            settled(&["json=a", "table"], Some("b")),
+            [(Format::Json, file("a")), (Format::Table, file("b"))]
+        );
+        assert_eq!(settled(&["json=-"], None), [(Format::Json, None)]);
+    }
+
+    #[test]
+    fn a_report_without_a_place_of_its_own_is_wrong_usage() {
+        let wrong = |formats: &[&str], output| settled(formats, output).unwrap_err();
+        let shared = "two reports cannot share one place; give all but one a file, as in `--format sarif=report.sarif`";
+        assert_eq!(wrong(&["json", "table"], None), shared);
+        assert_eq!(wrong(&["json", "table"], Some("a")), shared);
+        assert_eq!(wrong(&["json=a", "table=a"], None), "two reports go to `a`");
+        assert_eq!(
+            wrong(&["json=-", "table"], None),
+            "two reports go to standard output"
+        );
+        assert_eq!(
+            wrong(&["json=a"], Some("b")),
+            "`--output b` has no report left: every `--format` names its file"
+        );
+        assert_eq!(wrong(&["json=/"], None), "cannot write `/`: it is a folder");
+        assert_eq!(
+            wrong(&["json=nowhere/a"], None),
+            "cannot write `nowhere/a`: there is no folder `nowhere`"
+        );
+    }
+
+    #[test]
+    fn a_format_is_one_of_the_list() {
+        let command = clap::Command::new("test");
+        let wrong = |text: &str| {
+            OutputParser
+                .parse_ref(&command, None, text.as_ref())
+                .is_err()
+        };
+        assert!(wrong("jsn") && wrong("json=") && wrong("=a") && wrong(""));
+        assert!(!wrong("json=a"));
+    }
+}
