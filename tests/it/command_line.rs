@@ -174,9 +174,9 @@ fn a_list_does_not_depend_on_this_disk() {
     list("").complains(2, "error: the list on standard input names no model");
     list("# nothing\n\n").complains(2, "error: the list on standard input names no model");
     let answer = list("config.json\n");
-    answer.complains(
-        2,
-        "error: `config.json` is neither `org/name` nor an address; in a list, a path starts with `.` or `/`",
+    answer.says(
+        3,
+        "line 1 of standard input: `config.json` is neither `org/name` nor an address; in a list, a path starts with `.` or `/`",
     );
     let parent = Repo::empty();
     fs::create_dir_all(parent.file("org/name")).unwrap();

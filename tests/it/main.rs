@@ -20,6 +20,7 @@ mod hub_campaign;
 mod hub_faults;
 mod large;
 mod lists;
+mod many;
 mod readme;
 mod recordings;
 mod terminal;

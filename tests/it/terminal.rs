@@ -134,10 +134,16 @@ fn escapes_in_arguments_are_shown_not_obeyed() {
         &["check", ".", "--policy", &name],
         &["check", ".", "--base-model", &name],
         &["check", ".", "--gpu", &name],
-        &["check", "-"],
     ] {
-        let answer = Program::new().args(args).stdin(&name).run();
+        let answer = Program::new().args(args).run();
         assert_eq!(answer.code, 2, "{answer:#?}");
+        assert_tame(&answer.stderr);
+    }
+    for format in ["table", "jsonl"] {
+        let program = Program::new().args(["check", "-", "--format", format]);
+        let answer = program.stdin(&name).run();
+        assert_eq!(answer.code, 3, "{answer:#?}");
+        assert_tame(&answer.stdout);
         assert_tame(&answer.stderr);
     }
 }

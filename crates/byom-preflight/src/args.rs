@@ -49,8 +49,14 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Check {
     /// `org/name[@revision]` or a page of the Hub, `s3://bucket/prefix/`, a folder or a recording, an archive or its URL; `-` reads a list from standard input
-    #[arg(required = true, value_name = "MODEL")]
+    #[arg(required_unless_present = "models_from", value_name = "MODEL")]
     pub(crate) models: Vec<String>,
+    /// File with a list of models, one a line; `org/name` is the Hub there, and a path starts with `.` or `/`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) models_from: Vec<PathBuf>,
+    /// Models that are judged at once; 8, or as many as there are processors, when not given
+    #[arg(long, value_name = "N", value_parser = jobs)]
+    pub(crate) jobs: Option<usize>,
     /// What the model is meant for; both when not given
     #[arg(long, value_enum, value_name = "TARGET")]
     pub(crate) target: Vec<TargetArg>,
@@ -116,6 +122,15 @@ pub(crate) struct HubChoice {
     /// Seconds for all requests of one model
     #[arg(long, value_name = "SECONDS", default_value_t = preflight_source::hub::TIMEOUT.as_secs(), value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub(crate) timeout: u64,
+}
+
+/// Most models at once: more would only wait for each other at the Hub.
+const JOBS_MAX: usize = 256;
+
+fn jobs(text: &str) -> Result<usize, String> {
+    let jobs = text.parse().ok();
+    jobs.filter(|jobs| (1..=JOBS_MAX).contains(jobs))
+        .ok_or_else(|| format!("write a number from 1 to {JOBS_MAX}"))
 }
 
 /// An argument that is not shown when arguments are.

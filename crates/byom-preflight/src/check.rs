@@ -1,27 +1,33 @@
 //! `check`: from MODEL to exit code.
 
-use std::io::Read as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Instant, SystemTime};
 
 use preflight_model::checkpoint::{Checkpoint, Kind};
 use preflight_model::fact::Fact;
 use preflight_model::snapshot::{Access, Origin, Snapshot, SourceKind};
+use preflight_report::jsonl;
 use preflight_rules::case::Options;
 use preflight_rules::catalog::{Catalog, TrainingMethod, TrainingType};
 use preflight_rules::evaluate;
 use preflight_rules::hardware::Hardware;
 use preflight_rules::policy::Policy;
 use preflight_rules::report::{Cost, ModelReport, Report, Target, Verdict};
-use preflight_source::ModelRef;
+use preflight_source::{Error, ModelRef};
 
 use crate::args::{Check, FailOn, MethodArg, ModelType, TargetArg, Training, TrainingTypeArg};
-use crate::failure::{Failure, code_of};
+use crate::failure::{Failure, code_of, say};
+use crate::inputs::{Inputs, Named};
+use crate::many::{Stop, Tally, Work};
 use crate::outputs::Outputs;
-use crate::policy;
+use crate::progress::ManyProgress;
 use crate::read::Reading;
+use crate::screen::Lines;
+use crate::{many, policy, progress};
 
-/// Most bytes of a list of models on standard input.
-const LIST_BYTES_MAX: u64 = 64 << 20;
+/// Models that are judged at once where the user says nothing and there are not more processors: most of
+/// the time goes by in waiting for answers.
+const JOBS: usize = 8;
 
 /// Checks every model and yields the exit code.
 pub(crate) fn run(arguments: &Check) -> Result<u8, Failure> {
@@ -33,73 +39,197 @@ pub(crate) fn run(arguments: &Check) -> Result<u8, Failure> {
     let policy = policy::choose(&arguments.policy.policy)?;
     let options = options(arguments, &policy)?;
     let targets = targets(&arguments.target);
+    let inputs = Inputs::new(&arguments.models, &arguments.models_from)?;
     let reading = Reading::new(&arguments.hub).judged_as(options.kind);
-    let models: Vec<ModelRef> = models(&arguments.models)?
-        .into_iter()
-        .map(|model| reading.at_revision(model))
-        .collect::<Result<_, _>>()?;
-    let reports: Vec<ModelReport> = models
-        .iter()
-        .map(|model| check(&reading, model, &targets, &policy, &options))
-        .collect::<Result<_, Failure>>()?;
-    let verdict = worst(&reports);
+    let mut judge = Judge {
+        reading,
+        targets: &targets,
+        policy: &policy,
+        options: &options,
+    };
+    let reports = if let Some(text) = inputs.single() {
+        // What is wrong with the only model is a mistake in the command line.
+        let model = judge.reading.at_revision(ModelRef::from_argument(text)?)?;
+        vec![judge.check(&model)?]
+    } else {
+        judge.reading = judge.reading.of_many();
+        judge.reading.must_be_possible()?;
+        let jobs = arguments.jobs.unwrap_or_else(jobs);
+        match outputs.stream()? {
+            Some(lines) => return stream(&judge, inputs, jobs, lines, arguments.exit_zero),
+            None => collect(&judge, inputs, jobs)?,
+        }
+    };
+    let mut tally = Tally::default();
+    for report in &reports {
+        tally += Tally::of(report);
+    }
     let report = Report {
         tool_version: env!("CARGO_PKG_VERSION"),
-        policy: (policy.id.clone(), policy.as_of.clone()),
+        policy: judge.policy_name(),
         catalog: catalog(&policy),
-        is_check_passed: verdict == Verdict::Pass,
-        message: message(&reports),
+        is_check_passed: tally.worst() == Verdict::Pass,
+        message: match reports.as_slice() {
+            [report] => report.message.clone(),
+            _ => tally.to_string(),
+        },
         models: reports,
     };
     outputs.write(&report)?;
-    Ok(code_of(verdict, arguments.exit_zero))
+    Ok(code_of(tally.worst(), arguments.exit_zero))
 }
 
-/// Reads and judges one model. A model that cannot be read is a report that says so.
-pub(crate) fn check(
-    reading: &Reading<'_>,
-    model: &ModelRef,
-    targets: &[Target],
-    policy: &Policy,
-    options: &Options,
-) -> Result<ModelReport, Failure> {
+fn jobs() -> usize {
+    std::thread::available_parallelism().map_or(JOBS, |cores| cores.get().max(JOBS))
+}
+
+/// Judges all models and yields their reports in the order in which they were named.
+fn collect(judge: &Judge<'_>, inputs: Inputs, jobs: usize) -> Result<Vec<ModelReport>, Failure> {
+    let mut reports = Vec::new();
+    judge.all(inputs, jobs, &mut |at, report| {
+        reports.push((at, report));
+        Ok(())
+    })?;
+    reports.sort_by_key(|(at, _)| *at);
+    Ok(reports.into_iter().map(|(_, report)| report).collect())
+}
+
+/// Judges all models and writes the report of each as a line as soon as there is one. Nothing is kept.
+fn stream(
+    judge: &Judge<'_>,
+    inputs: Inputs,
+    jobs: usize,
+    mut lines: Lines,
+    exit_zero: bool,
+) -> Result<u8, Failure> {
     let started = Instant::now();
-    let (snapshot, cost) = match reading.read(model) {
-        Ok(read) => read,
-        Err(error) if error.is_usage() => return Err(error.into()),
-        Err(error) => (
-            unreachable(model, &error),
-            preflight_source::Cost::default(),
-        ),
-    };
-    let checkpoint = Checkpoint::read(&snapshot);
-    let cost = Cost {
-        requests: cost.requests,
-        bytes: cost.bytes,
-        seconds: started.elapsed().as_secs_f64(),
-    };
-    Ok(evaluate(&checkpoint, targets, policy, options, cost))
+    let policy = judge.policy_name();
+    let tally = judge.all(inputs, jobs, &mut |_, report| {
+        let mut line = Vec::new();
+        jsonl::write_model(&policy, &report, &mut line).map_err(|error| {
+            Stop::Failed(Failure::undecided(format!(
+                "cannot write the report: {error}"
+            )))
+        })?;
+        lines.write(&line)
+    })?;
+    lines.finish()?;
+    say(&format!(
+        "{tally}, in {:.1} s",
+        started.elapsed().as_secs_f64()
+    ));
+    Ok(code_of(tally.worst(), exit_zero))
 }
 
-fn unreachable(model: &ModelRef, error: &preflight_source::Error) -> Snapshot {
-    let source = match model {
-        ModelRef::Local { .. } => SourceKind::Folder,
-        ModelRef::Hub { .. } => SourceKind::Hub,
-        ModelRef::S3(_) => SourceKind::S3,
-        ModelRef::Url(_) => SourceKind::Archive,
-    };
+/// What models are judged by, the same for all of a run.
+pub(crate) struct Judge<'a> {
+    pub(crate) reading: Reading<'a>,
+    pub(crate) targets: &'a [Target],
+    pub(crate) policy: &'a Policy,
+    pub(crate) options: &'a Options,
+}
+
+impl Judge<'_> {
+    /// Reads and judges one model. A model that cannot be read is a report that says so; the error is for
+    /// what names no model.
+    pub(crate) fn check(&self, model: &ModelRef) -> Result<ModelReport, Error> {
+        let started = Instant::now();
+        let (snapshot, cost) = match self.reading.read(model) {
+            Ok(read) => read,
+            Err(error) if error.is_usage() => return Err(error),
+            Err(error) => {
+                let source = match model {
+                    ModelRef::Local { .. } => SourceKind::Folder,
+                    ModelRef::Hub { .. } => SourceKind::Hub,
+                    ModelRef::S3(_) => SourceKind::S3,
+                    ModelRef::Url(_) => SourceKind::Archive,
+                };
+                let snapshot = unreachable(model.to_string(), source, error.to_string());
+                (snapshot, preflight_source::Cost::default())
+            }
+        };
+        Ok(self.judge(&snapshot, cost, started))
+    }
+
+    /// The same for one of many: whatever is wrong with it is in its report and stops nothing.
+    fn check_named(&self, named: Named) -> ModelReport {
+        let started = Instant::now();
+        let judged = named.resolve(|model| {
+            let input = model.to_string();
+            let check = || self.check(&self.reading.at_revision(model)?);
+            // A fault of ours is no reason to lose the others either.
+            let checked = catch_unwind(AssertUnwindSafe(check)).unwrap_or_else(|_| {
+                Err(Error::Unavailable {
+                    path: input.clone(),
+                    reason: "the check itself broke, which is a mistake in this program".into(),
+                })
+            });
+            checked.map_err(|error| (input, error))
+        });
+        judged.unwrap_or_else(|(input, why)| {
+            let source = if input.starts_with("s3://") {
+                SourceKind::S3
+            } else if input.starts_with(['.', '/']) {
+                SourceKind::Folder
+            } else {
+                SourceKind::Hub
+            };
+            let cost = preflight_source::Cost::default();
+            self.judge(&unreachable(input, source, why), cost, started)
+        })
+    }
+
+    fn judge(
+        &self,
+        snapshot: &Snapshot,
+        cost: preflight_source::Cost,
+        started: Instant,
+    ) -> ModelReport {
+        let checkpoint = Checkpoint::read(snapshot);
+        let cost = Cost {
+            requests: cost.requests,
+            bytes: cost.bytes,
+            seconds: started.elapsed().as_secs_f64(),
+        };
+        evaluate(&checkpoint, self.targets, self.policy, self.options, cost)
+    }
+
+    fn all(
+        &self,
+        inputs: Inputs,
+        jobs: usize,
+        take: &mut (dyn FnMut(u64, ModelReport) -> Result<(), Stop> + Send),
+    ) -> Result<Tally, Failure> {
+        let progress = ManyProgress::default();
+        let work = Work {
+            check: &|named| self.check_named(named),
+            take,
+            show: &|tally| progress.show(tally, self.reading.limit_left()),
+        };
+        let tally = many::run(inputs, jobs, work);
+        progress::erase();
+        tally
+    }
+
+    fn policy_name(&self) -> (String, String) {
+        (self.policy.id.clone(), self.policy.as_of.clone())
+    }
+}
+
+/// A model of which nothing could be read.
+fn unreachable(input: String, source: SourceKind, why: String) -> Snapshot {
     Snapshot {
         origin: Origin {
-            input: model.to_string(),
+            input,
             source,
             stands_for: source,
             id: None,
             revision: None,
             commit: None,
         },
-        access: Access::Unreachable(error.to_string()),
+        access: Access::Unreachable(why.clone()),
         observed_at: None,
-        files: Fact::Unavailable(error.to_string()),
+        files: Fact::Unavailable(why),
         container: Fact::Absent,
         base: Fact::Absent,
     }
@@ -217,63 +347,8 @@ fn targets(asked: &[TargetArg]) -> Vec<Target> {
     Target::ALL.into_iter().filter(is_asked).collect()
 }
 
-/// The models of the command line, with `-` replaced by the list on standard input.
-fn models(arguments: &[String]) -> Result<Vec<ModelRef>, Failure> {
-    let mut models = Vec::new();
-    for argument in arguments {
-        if argument != "-" {
-            models.push(ModelRef::from_argument(argument)?);
-            continue;
-        }
-        let mut list = String::new();
-        std::io::stdin()
-            .lock()
-            .take(LIST_BYTES_MAX)
-            .read_to_string(&mut list)
-            .map_err(|error| {
-                Failure::usage(format!("cannot read the list on standard input: {error}"))
-            })?;
-        let lines = list.lines().map(str::trim);
-        for line in lines.filter(|line| !line.is_empty() && !line.starts_with('#')) {
-            models.push(ModelRef::from_list(line)?);
-        }
-    }
-    if models.is_empty() {
-        return Err(Failure::usage("the list on standard input names no model"));
-    }
-    Ok(models)
-}
-
 fn catalog(policy: &Policy) -> (String, String) {
     let catalog = policy.target(Target::FineTune).base_models().ok().flatten();
     let as_of = catalog.map_or("unknown", |catalog| catalog.as_of.as_str());
     (as_of.into(), "built-in".into())
-}
-
-/// Fail before undecided before pass.
-fn worst(reports: &[ModelReport]) -> Verdict {
-    let verdicts = reports.iter().flat_map(|report| &report.verdicts);
-    verdicts
-        .map(|(_, verdict)| *verdict)
-        .max()
-        .unwrap_or(Verdict::Undecided)
-}
-
-fn message(reports: &[ModelReport]) -> String {
-    if let [report] = reports {
-        return report.message.clone();
-    }
-    let count = |wanted: Verdict| {
-        let worst = |report: &&ModelReport| {
-            report.verdicts.iter().map(|(_, verdict)| *verdict).max() == Some(wanted)
-        };
-        reports.iter().filter(worst).count()
-    };
-    format!(
-        "{} models: {} pass, {} fail, {} undecided",
-        reports.len(),
-        count(Verdict::Pass),
-        count(Verdict::Fail),
-        count(Verdict::Undecided)
-    )
 }

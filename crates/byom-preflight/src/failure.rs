@@ -6,6 +6,8 @@ use std::process::ExitCode;
 
 use preflight_rules::report::Verdict;
 
+use crate::progress;
+
 /// All verdicts are pass.
 pub(crate) const PASS: u8 = 0;
 /// A verdict is fail.
@@ -74,8 +76,10 @@ impl From<preflight_source::Error> for Failure {
 
 /// A line for the user that is not part of the result. A closed stderr is nobody's business.
 pub(crate) fn say(line: &str) {
+    let mut stderr = io::stderr().lock();
+    progress::erase_from(&mut stderr);
     let _ = writeln!(
-        io::stderr().lock(),
+        stderr,
         "{}",
         preflight_report::escape::for_terminal(line, 4000)
     );

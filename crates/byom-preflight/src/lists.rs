@@ -9,6 +9,7 @@ use preflight_rules::{RULES, suggest};
 use preflight_source::ModelRef;
 
 use crate::args::{BaseModels, PolicyChoice};
+use crate::check::Judge;
 use crate::failure::Failure;
 use crate::read::Reading;
 use crate::{check, policy, screen};
@@ -100,10 +101,14 @@ pub(crate) fn base_models(arguments: &BaseModels) -> Result<(), Failure> {
     match &arguments.model {
         None => all(catalog),
         Some(model) => {
-            let reading = Reading::new(&arguments.hub);
-            let model = reading.at_revision(ModelRef::from_argument(model)?)?;
-            let options = check::training(&arguments.training);
-            let report = check::check(&reading, &model, &[Target::FineTune], &policy, &options)?;
+            let judge = Judge {
+                reading: Reading::new(&arguments.hub),
+                targets: &[Target::FineTune],
+                policy: &policy,
+                options: &check::training(&arguments.training),
+            };
+            let model = judge.reading.at_revision(ModelRef::from_argument(model)?)?;
+            let report = judge.check(&model)?;
             if report.base_models.is_empty() {
                 return Err(Failure::undecided(format!(
                     "`{}` cannot be compared: its config.json could not be read",

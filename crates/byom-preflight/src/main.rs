@@ -3,8 +3,10 @@
 mod args;
 mod check;
 mod failure;
+mod inputs;
 mod interrupt;
 mod lists;
+mod many;
 mod outputs;
 mod policy;
 mod progress;

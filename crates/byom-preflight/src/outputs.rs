@@ -12,7 +12,7 @@ use preflight_rules::report::Report;
 
 use crate::args::Format;
 use crate::failure::Failure;
-use crate::screen;
+use crate::screen::{self, Lines};
 
 /// A value of `--format`: `FORMAT` or `FORMAT=FILE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,6 +114,16 @@ impl Outputs {
             }
         }
         Ok(Self { all, verbose })
+    }
+
+    /// Where lines go as they are made, where lines are all that is asked for.
+    pub(crate) fn stream(&self) -> Result<Option<Lines>, Failure> {
+        match self.all.as_slice() {
+            [output] if output.format == Format::Jsonl => {
+                Lines::to(output.file.as_deref()).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Writes every report: files first, so that what is read on standard output is complete.

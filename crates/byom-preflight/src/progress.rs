@@ -1,11 +1,15 @@
-//! One line on the terminal while a model is read, gone when it is.
+//! One line on the terminal while models are read, gone when they are.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use preflight_report::escape::for_terminal;
 use preflight_source::{Cost, ModelRef, Source};
+
+use crate::failure::say;
+use crate::many::Tally;
 
 /// What is quicker than this needs no line.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(400);
@@ -23,10 +27,9 @@ pub(crate) struct Progress {
 
 impl Progress {
     pub(crate) fn new(model: &ModelRef, source: &dyn Source) -> Self {
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        let is_told = source.is_remote() && io::stderr().is_terminal() && !dumb;
         Self {
-            name: is_told.then(|| for_terminal(&model.to_string(), NAME_CHARS_MAX)),
+            name: (source.is_remote() && is_seen())
+                .then(|| for_terminal(&model.to_string(), NAME_CHARS_MAX)),
         }
     }
 
@@ -34,13 +37,9 @@ impl Progress {
     pub(crate) fn show(&self, cost: Cost) {
         let Some(name) = &self.name else { return };
         let (requests, kilobytes) = (cost.requests, cost.bytes / 1000);
-        let mut terminal = io::stderr().lock();
-        let _ = write!(
-            terminal,
-            "\r\x1b[Kreading {name}: {requests} requests, {kilobytes} kB"
-        );
-        let _ = terminal.flush();
-        IS_SHOWN.store(true, Ordering::Relaxed);
+        draw(&format!(
+            "reading {name}: {requests} requests, {kilobytes} kB"
+        ));
     }
 }
 
@@ -50,9 +49,62 @@ impl Drop for Progress {
     }
 }
 
+/// The progress of many models: a line on the terminal, and a word where a limit on requests holds all up,
+/// terminal or not.
+#[derive(Default)]
+pub(crate) struct ManyProgress {
+    /// When the limit ends that was told of last.
+    told_until: Mutex<Option<Instant>>,
+}
+
+impl ManyProgress {
+    /// Shows what is done so far, and which host asks to wait for how long.
+    pub(crate) fn show(&self, tally: Tally, limit: Option<(String, Duration)>) {
+        let limit = limit.filter(|(_, left)| *left > INTERVAL);
+        let waiting = limit.as_ref().map(|(host, left)| {
+            let host = for_terminal(host, NAME_CHARS_MAX);
+            format!("`{host}` limits requests: waiting {} s", left.as_secs() + 1)
+        });
+        if is_seen() {
+            let waiting = waiting.map_or_else(String::new, |waiting| format!("; {waiting}"));
+            draw(&format!("{tally}{waiting}"));
+            return;
+        }
+        let (Some((_, left)), Some(waiting)) = (limit, waiting) else {
+            return;
+        };
+        let mut told_until = self
+            .told_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if told_until.is_none_or(|until| until <= Instant::now()) {
+            *told_until = Some(Instant::now() + left);
+            say(&format!("note: {waiting}"));
+        }
+    }
+}
+
+/// Whether somebody sees a line that changes.
+fn is_seen() -> bool {
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    io::stderr().is_terminal() && !dumb
+}
+
+/// Draws the line, in the place of the one before. A closed terminal is nobody's business.
+fn draw(line: &str) {
+    let mut terminal = io::stderr().lock();
+    let _ = write!(terminal, "\r\x1b[K{line}");
+    let _ = terminal.flush();
+    IS_SHOWN.store(true, Ordering::Relaxed);
+}
+
 /// Takes the line away, where there is one.
 pub(crate) fn erase() {
-    let mut terminal = io::stderr().lock();
+    erase_from(&mut io::stderr().lock());
+}
+
+/// The same for who writes to the terminal anyway.
+pub(crate) fn erase_from(terminal: &mut io::StderrLock<'_>) {
     if IS_SHOWN.swap(false, Ordering::Relaxed) {
         let _ = write!(terminal, "\r\x1b[K");
         let _ = terminal.flush();

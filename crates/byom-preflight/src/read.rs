@@ -1,6 +1,8 @@
 //! From MODEL to snapshot: how the Hub and S3 are asked, and a line on the terminal while it takes long.
 
-use std::cell::OnceCell;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use preflight_model::checkpoint::Kind;
@@ -9,20 +11,28 @@ use preflight_source::{
     ArchiveOptions, Cost, Error, HubOptions, Limits, ModelRef, S3Options, collect, collect_base,
     open,
 };
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle};
 
 use crate::args::HubChoice;
 use crate::failure::say;
 use crate::progress::{INTERVAL, Progress};
 
-/// How models are read: all by the same connections.
+/// Longest that a model of many waits for limits on requests: the Hub's windows have five minutes.
+const PATIENCE: Duration = Duration::from_hours(1);
+/// Most notes that are told of many models; each is told once.
+const NOTES_MAX: usize = 1000;
+
+/// How models are read: all by the same connections. Several threads may read at once.
 pub(crate) struct Reading<'a> {
     hub: &'a HubChoice,
     kind: Option<Kind>,
-    hub_options: OnceCell<HubOptions>,
+    /// Whether this is for many models at once.
+    is_many: bool,
+    notes: Mutex<BTreeSet<String>>,
+    hub_options: OnceLock<Result<HubOptions, Error>>,
     archive_options: ArchiveOptions,
-    s3_options: OnceCell<S3Options>,
-    runtime: OnceCell<Runtime>,
+    s3_options: OnceLock<S3Options>,
+    runtime: OnceLock<Result<Handle, String>>,
 }
 
 impl<'a> Reading<'a> {
@@ -30,13 +40,38 @@ impl<'a> Reading<'a> {
         Self {
             hub,
             kind: None,
-            hub_options: OnceCell::new(),
+            is_many: false,
+            notes: Mutex::default(),
+            hub_options: OnceLock::new(),
             archive_options: ArchiveOptions::default()
                 .timeout(Duration::from_secs(hub.timeout))
                 .download_max(hub.max_download.0),
-            s3_options: OnceCell::new(),
-            runtime: OnceCell::new(),
+            s3_options: OnceLock::new(),
+            runtime: OnceLock::new(),
         }
+    }
+
+    /// For many models at once: limits on requests are waited for, each note is told once, and progress is
+    /// left to the caller.
+    pub(crate) fn of_many(self) -> Self {
+        Self {
+            is_many: true,
+            ..self
+        }
+    }
+
+    /// Fails where the command line says of the Hub what cannot be.
+    pub(crate) fn must_be_possible(&self) -> Result<(), Error> {
+        match (&self.hub.endpoint, &self.hub.token) {
+            (None, None) => Ok(()),
+            _ => self.hub_options().map(drop),
+        }
+    }
+
+    /// The host that asked all to wait, and how long it still does.
+    pub(crate) fn limit_left(&self) -> Option<(String, Duration)> {
+        let options = self.hub_options.get()?.as_ref().ok()?;
+        options.limit_left()
     }
 
     /// Repositories are judged as this, whatever their files say.
@@ -55,7 +90,7 @@ impl<'a> Reading<'a> {
     /// Collects what a check needs, stamped with the time where the source kept none.
     pub(crate) fn read(&self, model: &ModelRef) -> Result<(Snapshot, Cost), Error> {
         if let Some(note) = model.note() {
-            say(&format!("note: {note}"));
+            self.tell(&note);
         }
         let source = open(
             model,
@@ -63,12 +98,12 @@ impl<'a> Reading<'a> {
             &self.archive_options,
             || self.s3_options(model),
         )?;
-        let runtime = self.runtime().map_err(|error| Error::Unavailable {
+        let runtime = self.runtime().map_err(|reason| Error::Unavailable {
             path: model.to_string(),
-            reason: error.to_string(),
+            reason,
         })?;
         let collected = runtime.block_on(async {
-            let progress = Progress::new(model, &*source);
+            let progress = (!self.is_many).then(|| Progress::new(model, &*source));
             let limits = Limits::default();
             let work = async {
                 let mut collected = collect(&*source, &limits).await?;
@@ -80,16 +115,16 @@ impl<'a> Reading<'a> {
             loop {
                 match tokio::time::timeout(INTERVAL, &mut work).await {
                     Ok(collected) => break collected,
-                    Err(_) => progress.show(source.cost()),
+                    Err(_) => progress.iter().for_each(|line| line.show(source.cost())),
                 }
             }
         });
         for note in source.notes() {
-            say(&format!("note: {note}"));
+            self.tell(&note);
         }
         let (collected, of_base) = collected?;
         for note in of_base {
-            say(&format!("note: base model: {note}"));
+            self.tell(&format!("base model: {note}"));
         }
         let mut snapshot = collected.snapshot;
         if snapshot.observed_at.is_none() {
@@ -99,20 +134,37 @@ impl<'a> Reading<'a> {
         Ok((snapshot, collected.cost))
     }
 
-    fn runtime(&self) -> std::io::Result<&Runtime> {
-        if let Some(runtime) = self.runtime.get() {
-            return Ok(runtime);
+    /// Tells a note, of many models each one once.
+    fn tell(&self, note: &str) {
+        if self.is_many {
+            let mut told = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+            if told.len() >= NOTES_MAX || !told.insert(note.into()) {
+                return;
+            }
         }
-        let runtime = Builder::new_current_thread().enable_all().build()?;
-        Ok(self.runtime.get_or_init(|| runtime))
+        say(&format!("note: {note}"));
+    }
+
+    /// The runtime that moves all connections, on a thread of its own: whoever reads may stop to judge
+    /// without holding up the others.
+    fn runtime(&self) -> Result<&Handle, String> {
+        let start = || {
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            let handle = runtime.handle().clone();
+            let moving = thread::Builder::new().name("connections".into());
+            moving.spawn(move || runtime.block_on(std::future::pending::<()>()))?;
+            Ok(handle)
+        };
+        let runtime = self
+            .runtime
+            .get_or_init(|| start().map_err(|error: std::io::Error| error.to_string()));
+        runtime.as_ref().map_err(Clone::clone)
     }
 
     fn hub_options(&self) -> Result<HubOptions, Error> {
-        if let Some(options) = self.hub_options.get() {
-            return Ok(options.clone());
-        }
-        let options = self.new_hub_options()?;
-        Ok(self.hub_options.get_or_init(|| options).clone())
+        self.hub_options
+            .get_or_init(|| self.new_hub_options())
+            .clone()
     }
 
     /// The environment, and what the command line says instead.
@@ -128,7 +180,14 @@ impl<'a> Reading<'a> {
         if self.hub.offline {
             options = options.offline();
         }
-        Ok(options.timeout(Duration::from_secs(self.hub.timeout)))
+        let patience = if self.is_many {
+            PATIENCE
+        } else {
+            Duration::ZERO
+        };
+        Ok(options
+            .timeout(Duration::from_secs(self.hub.timeout))
+            .patience(patience))
     }
 
     fn s3_options(&self, model: &ModelRef) -> Result<S3Options, Error> {

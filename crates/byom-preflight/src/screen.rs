@@ -1,10 +1,13 @@
 //! Where results go: standard output, a file, or a reader that has left.
 
+use std::fs::File;
 use std::io::{self, IsTerminal as _, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
-use crate::interrupt::finish_writing;
+use crate::interrupt::{Part, finish_writing};
+use crate::many::Stop;
+use crate::progress;
 
 /// Widest table that is still read with ease.
 const WIDTH_MAX: u16 = 120;
@@ -47,12 +50,89 @@ pub(crate) fn save(path: &Path, text: &str) -> Result<(), Failure> {
         return std::fs::write(path, text).map_err(failed);
     }
     let _writing = finish_writing();
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}.part", std::process::id()));
+    let beside = beside(path);
     std::fs::write(&beside, text)
         .and_then(|()| std::fs::rename(&beside, path))
         .map_err(|error| {
             let _ = std::fs::remove_file(&beside);
             failed(error)
         })
+}
+
+/// Where lines go as they are made: standard output, a pipe or a device at once; a file is there under
+/// its name once it is whole.
+pub(crate) struct Lines {
+    place: String,
+    out: Box<dyn Write + Send>,
+    /// The file as it grows and as it is called in the end.
+    file: Option<(Part, PathBuf, PathBuf)>,
+}
+
+impl Lines {
+    /// Lines for `path`, or for standard output.
+    pub(crate) fn to(path: Option<&Path>) -> Result<Self, Failure> {
+        let Some(path) = path else {
+            return Ok(Self {
+                place: "the result".into(),
+                out: Box::new(io::stdout()),
+                file: None,
+            });
+        };
+        let place = format!("`{}`", path.display());
+        let is_device = path.exists() && !path.is_file();
+        let at = if is_device { path.into() } else { beside(path) };
+        let file = File::options()
+            .write(true)
+            .create(!is_device)
+            .truncate(!is_device)
+            .open(&at)
+            .map_err(|error| Failure::usage(format!("cannot write {place}: {error}")))?;
+        Ok(Self {
+            place,
+            out: Box::new(file),
+            file: (!is_device).then(|| (Part::new(&at), at, path.into())),
+        })
+    }
+
+    /// Writes one or more whole lines. A reader that closed the pipe has what it wanted.
+    pub(crate) fn write(&mut self, lines: &[u8]) -> Result<(), Stop> {
+        if self.file.is_none() && io::stdout().is_terminal() {
+            progress::erase();
+        }
+        let _writing = finish_writing();
+        let written = self.out.write_all(lines).and_then(|()| self.out.flush());
+        written.map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => Stop::Closed,
+            _ => Stop::Failed(self.failed(&error)),
+        })
+    }
+
+    /// After the last line.
+    pub(crate) fn finish(self) -> Result<(), Failure> {
+        let Some((_part, at, path)) = &self.file else {
+            return Ok(());
+        };
+        let _writing = finish_writing();
+        std::fs::rename(at, path).map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, error: &io::Error) -> Failure {
+        Failure::undecided(format!("cannot write {}: {error}", self.place))
+    }
+}
+
+impl Drop for Lines {
+    /// Removes a file that did not become whole; one that did has its own name by now.
+    fn drop(&mut self) {
+        if let Some((_, at, _)) = &self.file {
+            let _ = std::fs::remove_file(at);
+        }
+    }
+}
+
+/// A name beside `path` that no user would choose.
+fn beside(path: &Path) -> PathBuf {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}.part", std::process::id()));
+    beside.into()
 }

@@ -28,7 +28,7 @@ pub use collect::{Collected, Limits, collect};
 pub use error::Error;
 pub use folder::Folder;
 pub use hub::{Hub, HubOptions};
-pub use model_ref::{ModelRef, SecretUrl};
+pub use model_ref::{ModelRef, SecretUrl, masked};
 pub use open::open;
 pub use recording::Recording;
 pub use s3::{S3, S3Options};

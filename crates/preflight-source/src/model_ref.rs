@@ -325,7 +325,7 @@ fn is_token(word: &str) -> bool {
 
 /// What a user wrote in the place of MODEL, without what may be a secret in it: a query, a user and a
 /// password before a host, a token.
-pub(crate) fn masked(text: &str) -> String {
+pub fn masked(text: &str) -> String {
     let (before, query) = match text.split_once('?') {
         Some((before, query)) if query.contains('=') => (before, "?…"),
         _ => (text, ""),

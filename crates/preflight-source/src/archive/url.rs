@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
@@ -53,6 +54,7 @@ impl UrlBytes {
             token: None,
             stall: options.stall,
             budget: options.timeout,
+            patience: Duration::ZERO,
             connections: options.connections.clone(),
         })?;
         Ok(Self {

@@ -9,7 +9,6 @@ use std::time::{Duration, SystemTime};
 use bytes::{Bytes, BytesMut};
 use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, HeaderMap, RANGE};
 use reqwest::{Response, StatusCode, Url};
-use tokio::time::Instant;
 
 use super::attempts::{Attempts, Deadline};
 use super::connections::Connections;
@@ -40,6 +39,8 @@ pub(crate) struct Settings {
     pub(crate) stall: Duration,
     /// Time for all requests together.
     pub(crate) budget: Duration,
+    /// Waiting for limits that is not taken from it.
+    pub(crate) patience: Duration,
     pub(crate) connections: Connections,
 }
 
@@ -53,6 +54,7 @@ pub(crate) struct Client {
     connections: Connections,
     stall: Duration,
     budget: Duration,
+    patience: Duration,
     deadline: OnceLock<Deadline>,
     meter: Meter,
 }
@@ -189,6 +191,7 @@ impl Client {
             connections: settings.connections,
             stall: settings.stall,
             budget: settings.budget,
+            patience: settings.patience,
             deadline: OnceLock::new(),
             meter: Meter::default(),
         })
@@ -214,10 +217,8 @@ impl Client {
     }
 
     fn deadline(&self) -> Deadline {
-        *self.deadline.get_or_init(|| Deadline {
-            at: Instant::now() + self.budget,
-            budget: self.budget,
-        })
+        let start = || Deadline::new(self.budget, self.patience);
+        self.deadline.get_or_init(start).clone()
     }
 
     /// The whole body of a successful answer, tried again where that can help.
@@ -422,7 +423,7 @@ impl Client {
         if wait.is_zero() {
             return Ok(());
         }
-        if wait >= self.deadline().left() {
+        if !self.deadline().allows_wait(wait) {
             return Err(Problem::OutOfTime {
                 budget: self.budget,
                 wait: Some((host(url), wait)),

@@ -59,6 +59,17 @@ impl Connections {
             until.saturating_duration_since(Instant::now())
         })
     }
+
+    /// The origin, without its scheme, that is to be left alone for longest, and for how long.
+    pub(crate) fn longest_pause(&self) -> Option<(String, Duration)> {
+        let pauses = self.0.pauses.lock().unwrap_or_else(PoisonError::into_inner);
+        let (origin, until) = pauses.iter().max_by_key(|(_, until)| **until)?;
+        let left = until.saturating_duration_since(Instant::now());
+        let host = origin
+            .split_once("://")
+            .map_or(origin.as_str(), |(_, host)| host);
+        (!left.is_zero()).then(|| (host.to_owned(), left))
+    }
 }
 
 /// A client that leaves redirects and retries to us.
@@ -90,8 +101,11 @@ mod tests {
             one.pause(&url("https://hub/b"), Duration::from_secs(2));
             assert_eq!(other.pause_left(&url("https://hub/c")).as_secs(), 9);
             assert!(other.pause_left(&url("https://cdn/c")).is_zero());
+            let longest = other.longest_pause();
+            assert_eq!(longest, Some(("hub".into(), Duration::from_secs(9))));
             tokio::time::sleep(Duration::from_secs(10)).await;
             assert!(other.pause_left(&url("https://hub/c")).is_zero());
+            assert_eq!(other.longest_pause(), None);
         });
     }
 }

@@ -25,6 +25,7 @@ pub struct HubOptions {
     /// A token that is none is an error only where it would be used.
     pub(super) token: Result<Option<Token>, Error>,
     pub(super) timeout: Duration,
+    pub(super) patience: Duration,
     pub(super) stall: Duration,
     pub(super) is_offline: bool,
     pub(super) cache: Option<PathBuf>,
@@ -63,6 +64,7 @@ impl HubOptions {
             endpoint: Endpoint::parse(endpoint)?,
             token: Ok(None),
             timeout: TIMEOUT,
+            patience: Duration::ZERO,
             stall: STALL,
             is_offline: false,
             cache: None,
@@ -77,6 +79,7 @@ impl HubOptions {
             token: self.token.clone()?,
             stall: self.stall,
             budget: self.timeout,
+            patience: self.patience,
             connections: self.connections.clone(),
         })
     }
@@ -92,6 +95,19 @@ impl HubOptions {
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
+    }
+
+    /// With so much waiting for the Hub's limits on requests, for each model, that is not taken from its
+    /// time. At first there is none: a limit that takes longer than the time of the model ends its check.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// The host that asked all who share these connections to wait, and how long it still does.
+    pub fn limit_left(&self) -> Option<(String, Duration)> {
+        self.connections.longest_pause()
     }
 
     /// With so much time in which a server may be silent.

@@ -19,7 +19,6 @@ use reqwest::header::{
     ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_RANGE, HeaderMap, HeaderValue, RANGE,
 };
 use reqwest::{Method, Response, StatusCode, Url};
-use tokio::time::Instant;
 
 use super::failed::Failed;
 use super::options::S3Options;
@@ -77,10 +76,8 @@ impl Transport {
     }
 
     fn deadline(&self) -> Deadline {
-        *self.deadline.get_or_init(|| Deadline {
-            at: Instant::now() + self.budget,
-            budget: self.budget,
-        })
+        let start = || Deadline::new(self.budget, Duration::ZERO);
+        self.deadline.get_or_init(start).clone()
     }
 
     /// The region that a bucket names to anybody who asks, allowed or not.
