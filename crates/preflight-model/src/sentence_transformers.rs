@@ -33,20 +33,29 @@ pub struct SentenceTransformers {
     pub kind: Kind,
     /// Modules of the repository's own code, and where `modules.json` names them.
     pub custom_modules: Vec<(String, Place)>,
+    /// What the library stops at when it loads the modules.
+    pub defects: Vec<Defect>,
+}
+
+/// Something in the files that sentence-transformers stops at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Defect {
+    /// The file.
+    pub path: &'static str,
+    /// Where in it, where that can be told.
+    pub place: Option<Place>,
+    /// What is wrong.
+    pub message: String,
 }
 
 /// Reads them: absent where sentence-transformers did not write this repository, unavailable where a
 /// file of it is there and was not read.
 pub fn read(snapshot: &Snapshot) -> Fact<SentenceTransformers> {
-    let config = match document(snapshot, CONFIG) {
-        Ok(config) => config,
-        Err(why) => return Fact::Unavailable(why),
+    let (config, modules) = match (document(snapshot, CONFIG), document(snapshot, MODULES)) {
+        (Ok(config), Ok(modules)) => (config, modules),
+        (Err(why), _) | (_, Err(why)) => return Fact::Unavailable(why),
     };
-    let modules = match document(snapshot, MODULES) {
-        Ok(modules) => modules,
-        Err(why) => return Fact::Unavailable(why),
-    };
-    let modules: Vec<(String, Place)> = modules
+    let classes: Vec<(String, Place)> = (modules.document())
         .iter()
         .flat_map(|document| document.root().elements().collect::<Vec<_>>())
         .filter_map(|module| {
@@ -54,40 +63,135 @@ pub fn read(snapshot: &Snapshot) -> Fact<SentenceTransformers> {
             Some((class.as_str()?.to_owned(), class.place()))
         })
         .collect();
-    let has_mark = MARKS.iter().any(|path| {
-        let file = snapshot.file(path);
-        file.is_some_and(|file| !file.may_be_absent())
-    });
-    if !has_mark && modules.is_empty() {
+    let has_mark = MARKS.iter().any(|path| is_there(snapshot, path));
+    if !has_mark && classes.is_empty() {
         return Fact::Absent;
     }
-    let written = config.as_ref().and_then(|config| {
+    let written = config.document().and_then(|config| {
         let root = config.root();
         root.get_set("model_type")
             .as_ref()
             .and_then(Cursor::as_str)
             .and_then(of_model_type)
     });
+    let mut defects = Vec::new();
+    for (path, file) in [(CONFIG, &config), (MODULES, &modules)] {
+        if let Json::Broken(why) = file {
+            defects.push(Defect {
+                path,
+                place: None,
+                message: format!("it is no JSON: {why}"),
+            });
+        }
+    }
+    if let Some(modules) = modules.document() {
+        let found = broken_modules(snapshot, modules).into_iter();
+        defects.extend(found.map(|(place, message)| Defect {
+            path: MODULES,
+            place: Some(place),
+            message,
+        }));
+    }
     Fact::Known(SentenceTransformers {
-        kind: written.unwrap_or_else(|| of_modules(&modules)),
-        custom_modules: modules
+        kind: written.unwrap_or_else(|| of_modules(&classes)),
+        custom_modules: classes
             .into_iter()
             .filter(|(class, _)| is_custom(snapshot, class))
             .collect(),
+        defects,
     })
 }
 
-/// A small JSON file, where it is there. One that is no JSON says nothing.
-fn document(snapshot: &Snapshot, path: &str) -> Result<Option<Document>, String> {
+fn is_there(snapshot: &Snapshot, path: &str) -> bool {
+    let file = snapshot.file(path);
+    file.is_some_and(|file| !file.may_be_absent())
+}
+
+/// A small JSON file.
+enum Json {
+    Absent,
+    Broken(String),
+    Is(Document),
+}
+
+impl Json {
+    fn document(&self) -> Option<&Document> {
+        match self {
+            Self::Is(document) => Some(document),
+            Self::Absent | Self::Broken(_) => None,
+        }
+    }
+}
+
+fn document(snapshot: &Snapshot, path: &str) -> Result<Json, String> {
     let file = snapshot.file(path).filter(|file| !file.may_be_absent());
     match file.map(|file| &file.content) {
-        None => Ok(None),
+        None => Ok(Json::Absent),
         Some(Content::Whole(text)) => match Document::parse(text) {
+            Ok(document) => Ok(Json::Is(document)),
             Err(error) if error.is_bound => Err(format!("`{path}`: {}", error.message)),
-            parsed => Ok(parsed.ok()),
+            Err(error) => Ok(Json::Broken(error.message)),
         },
         Some(_) => Err(format!("`{path}` was not read")),
     }
+}
+
+/// Modules that cannot be loaded: each entry needs a `type` and a `path`, and a module of the library
+/// that is made from a config or weights needs these in its folder.
+///
+/// Source: `_load_sbert_model` of `SentenceTransformer.py`, and `load` of `models/{Pooling,Dense,LayerNorm}.py`,
+/// <https://github.com/huggingface/sentence-transformers/tree/v5.1.0/sentence_transformers>
+fn broken_modules(snapshot: &Snapshot, modules: &Document) -> Vec<(Place, String)> {
+    let root = modules.root();
+    if !root.is_array() {
+        return vec![(root.place(), "it is no list of modules".into())];
+    }
+    let mut broken = Vec::new();
+    for module in root.elements() {
+        let text = |key: &str| {
+            module
+                .get(key)
+                .as_ref()
+                .and_then(Cursor::as_str)
+                .map(str::to_owned)
+        };
+        let (Some(class), Some(path)) = (text("type"), text("path")) else {
+            broken.push((
+                module.place(),
+                "a module needs a `type` and a `path`".into(),
+            ));
+            continue;
+        };
+        let Some((_, class)) = class
+            .starts_with("sentence_transformers.")
+            .then(|| class.rsplit_once('.'))
+            .flatten()
+        else {
+            continue;
+        };
+        let in_folder = |name: &str| match path.as_str() {
+            "" | "." => name.to_owned(),
+            path => format!("{}/{name}", path.trim_end_matches('/')),
+        };
+        let has = |names: &[&str]| {
+            names
+                .iter()
+                .any(|name| is_there(snapshot, &in_folder(name)))
+        };
+        let needs: &[&[&str]] = match class {
+            "Pooling" => &[&["config.json"]],
+            "Dense" | "LayerNorm" => &[
+                &["config.json"],
+                &["model.safetensors", "pytorch_model.bin"],
+            ],
+            _ => &[],
+        };
+        for names in needs.iter().filter(|names| !has(names)) {
+            let name = in_folder(names[0]);
+            broken.push((module.place(), format!("`{class}` has no `{name}`")));
+        }
+    }
+    broken
 }
 
 /// Names of the library's classes, and `ColBERT` of `PyLate`.
@@ -229,6 +333,43 @@ mod tests {
             ]);
             assert_eq!(found, Fact::Unavailable(format!("`{path}` was not read")));
         }
+    }
+
+    #[test]
+    fn what_the_library_stops_at_is_named() {
+        let defects = |modules: &str, others: &[&str]| {
+            let mut files = vec![(MODULES, text(modules)), (CONFIG, text("{}"))];
+            files.extend(others.iter().map(|path| (*path, Content::Listed)));
+            let found = of(&files);
+            let found = found.known().map(|found| found.defects.clone());
+            let found = found.into_iter().flatten();
+            found.map(|defect| defect.message).collect::<Vec<_>>()
+        };
+        let module = |class: &str| {
+            format!(r#"[{{"type": "sentence_transformers.models.{class}", "path": "1_X"}}]"#)
+        };
+        assert_eq!(defects("{", &[]).len(), 1);
+        assert_eq!(defects("{}", &[]), ["it is no list of modules"]);
+        assert_eq!(defects("[1, {}]", &[]).len(), 2);
+        assert_eq!(
+            defects(&module("Pooling"), &[]),
+            ["`Pooling` has no `1_X/config.json`"]
+        );
+        assert!(defects(&module("Pooling"), &["1_X/config.json"]).is_empty());
+        assert_eq!(
+            defects(&module("Dense"), &["1_X/config.json"]),
+            ["`Dense` has no `1_X/model.safetensors`"]
+        );
+        let dense = ["1_X/config.json", "1_X/pytorch_model.bin"];
+        assert!(defects(&module("Dense"), &dense).is_empty());
+        assert!(defects(&module("Normalize"), &[]).is_empty());
+        assert!(
+            defects(
+                r#"[{"type": "pylate.models.Dense.Dense", "path": "1_Dense"}]"#,
+                &[]
+            )
+            .is_empty()
+        );
     }
 
     #[test]

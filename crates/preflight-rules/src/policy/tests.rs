@@ -41,6 +41,7 @@ fn the_default_has_the_levels_of_the_design() {
         weights-config-mismatch    error    error
         tokenizer-missing          error    error
         chat-template-missing      warning  warning
+        sentence-transformers-broken warning -
         quantization-unsupported   warning  error
         node-too-small             error    warning
         base-model-incompatible    -        error

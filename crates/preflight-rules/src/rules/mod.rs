@@ -19,6 +19,7 @@ mod policy_outdated;
 mod quantization_unsupported;
 mod remote_code_required;
 mod repository_inaccessible;
+mod sentence_transformers_broken;
 mod shard_corrupt;
 mod shard_missing;
 mod source_unsupported;
@@ -58,6 +59,7 @@ pub static RULES: &[&Rule] = &[
     &quantization_unsupported::RULE,
     &remote_code_required::RULE,
     &repository_inaccessible::RULE,
+    &sentence_transformers_broken::RULE,
     &shard_corrupt::RULE,
     &shard_missing::RULE,
     &source_unsupported::RULE,
