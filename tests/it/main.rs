@@ -15,6 +15,7 @@ mod bad_files;
 mod bad_weights;
 mod command_line;
 mod fixtures;
+mod formats;
 mod hub;
 mod hub_campaign;
 mod hub_faults;

@@ -88,6 +88,9 @@ pub(crate) struct Check {
     /// Write the report to a file instead of standard output
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// Place in your checkout that annotations of a remote model point at, as in `models.yaml:12`
+    #[arg(long, value_name = "FILE:LINE")]
+    pub(crate) location: Option<String>,
     /// Least level that fails a check
     #[arg(long, value_enum, default_value_t = FailOn::Error, value_name = "LEVEL")]
     pub(crate) fail_on: FailOn,
@@ -282,6 +285,14 @@ pub(crate) enum Format {
     Json,
     /// One JSON object a model, each on a line
     Jsonl,
+    /// SARIF 2.1.0, for code scanning
+    Sarif,
+    /// JUnit XML, for test reports
+    Junit,
+    /// Annotations of GitHub Actions
+    Github,
+    /// Code Quality of GitLab
+    Gitlab,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -34,6 +34,7 @@ pub(crate) fn run(arguments: &Check) -> Result<u8, Failure> {
     let outputs = Outputs::new(
         &arguments.format,
         arguments.output.as_deref(),
+        arguments.location.as_deref(),
         arguments.verbose,
     )?;
     let policy = policy::choose(&arguments.policy.policy)?;

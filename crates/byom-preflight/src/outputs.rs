@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
+use preflight_report::checkout::Checkout;
 use preflight_report::table::TableOptions;
-use preflight_report::{json, jsonl, table};
+use preflight_report::{github, gitlab, json, jsonl, junit, sarif, table};
 use preflight_rules::report::Report;
 
 use crate::args::Format;
@@ -64,6 +65,7 @@ impl TypedValueParser for OutputParser {
 #[derive(Debug)]
 pub(crate) struct Outputs {
     all: Vec<Output>,
+    checkout: Checkout,
     verbose: bool,
 }
 
@@ -73,6 +75,7 @@ impl Outputs {
     pub(crate) fn new(
         formats: &[Output],
         output: Option<&Path>,
+        location: Option<&str>,
         verbose: bool,
     ) -> Result<Self, Failure> {
         let mut all = formats.to_vec();
@@ -113,7 +116,11 @@ impl Outputs {
                 return Err(Failure::usage(format!("two reports go to {place}")));
             }
         }
-        Ok(Self { all, verbose })
+        Ok(Self {
+            all,
+            checkout: checkout(location)?,
+            verbose,
+        })
     }
 
     /// Where lines go as they are made, where lines are all that is asked for.
@@ -143,6 +150,10 @@ impl Outputs {
             Format::Table => table::write(report, self.table(output), &mut text),
             Format::Json => json::write(report, &mut text),
             Format::Jsonl => jsonl::write(report, &mut text),
+            Format::Sarif => sarif::write(report, &self.checkout, &mut text),
+            Format::Junit => junit::write(report, &mut text),
+            Format::Github => github::write(report, &self.checkout, &mut text),
+            Format::Gitlab => gitlab::write(report, &self.checkout, &mut text),
         };
         written.map_err(|error| Failure::undecided(format!("cannot write the report: {error}")))?;
         let text = String::from_utf8_lossy(&text);
@@ -164,6 +175,33 @@ impl Outputs {
             verbose: self.verbose,
         }
     }
+}
+
+/// Variables in which CI systems name the root of the checkout. Sources:
+/// <https://docs.github.com/en/actions/reference/workflows-and-actions/variables>,
+/// <https://docs.gitlab.com/ci/variables/predefined_variables/>.
+const ROOTS: [&str; 2] = ["GITHUB_WORKSPACE", "CI_PROJECT_DIR"];
+
+/// Where the program runs: in the checkout that the CI system names, else in one that starts here.
+fn checkout(location: Option<&str>) -> Result<Checkout, Failure> {
+    // Without a working folder no relative path names anything either.
+    let folder = std::env::current_dir().unwrap_or_default();
+    let named = ROOTS.iter().filter_map(std::env::var_os);
+    let root = named
+        .filter_map(|root| Path::new(&root).canonicalize().ok())
+        .find(|root| folder.starts_with(root));
+    let mut checkout = Checkout {
+        root: root.unwrap_or_else(|| folder.clone()),
+        folder,
+        location: None,
+    };
+    if let Some(text) = location {
+        let found = checkout.locate(text);
+        let found = found
+            .map_err(|why| Failure::usage(format!("`--location {text}` is no place: {why}")))?;
+        checkout.location = Some(found);
+    }
+    Ok(checkout)
 }
 
 /// Fails where a file could not be written: before the check, which may take hours for many models.
@@ -205,7 +243,7 @@ mod tests {
                     .unwrap()
             })
             .collect();
-        let outputs = Outputs::new(&formats, output.map(Path::new), false);
+        let outputs = Outputs::new(&formats, output.map(Path::new), None, false);
         let file = |output: Output| {
             (
                 output.format,

@@ -2,12 +2,20 @@
 //! writes a finished [`Report`](preflight_rules::report::Report). Nothing is selected, ordered or
 //! judged here.
 
+pub mod checkout;
 pub mod escape;
+pub mod github;
+pub mod gitlab;
 pub mod json;
 pub mod jsonl;
+pub mod junit;
 pub mod lists;
+mod markup;
 pub mod page;
+mod problem;
+pub mod sarif;
 pub mod schema;
 pub mod table;
 mod text;
+mod told;
 mod units;

@@ -8,11 +8,10 @@ mod screen;
 
 use std::io::{self, Write};
 
-use preflight_rules::report::{
-    Level, ModelReport, OtherPolicy, Outcome, Report, RuleRow, Target, Verdict,
-};
+use preflight_rules::report::{ModelReport, OtherPolicy, Report, Target, Verdict};
 
 use crate::text::Keep;
+use crate::told;
 use crate::units;
 use screen::{NAME_MAX, Screen, short};
 
@@ -89,43 +88,16 @@ fn write_verdicts(screen: &mut Screen, model: &ModelReport) {
     for (target, verdict) in verdicts() {
         let gap = words - word(*verdict).len() + 2;
         let between = format!("{:gap$}{:names$}  ", "", target.as_str());
-        let because = deciding(model, *target, *verdict).join(", ");
-        screen.verdict(*verdict, &between, &because);
-    }
-}
-
-/// Ids of the rules that keep the verdict from being pass.
-fn deciding(model: &ModelReport, target: Target, verdict: Verdict) -> Vec<&'static str> {
-    let ids = |decides: fn(&RuleRow) -> bool| -> Vec<&'static str> {
-        let rows = model
-            .rules
+        let because: Vec<_> = told::deciding(model, *target, *verdict)
             .iter()
-            .filter(|row| row.ignored.is_none() && row.targets.contains(&target));
-        rows.filter(|row| decides(row)).map(|row| row.id).collect()
-    };
-    match verdict {
-        Verdict::Pass => vec![],
-        Verdict::Undecided => {
-            let unknown = ids(|row| row.outcome == Outcome::Unknown && row.level == Level::Error);
-            // What cannot be read at all leaves every rule without an answer.
-            match unknown.iter().find(|id| **id == "repository-inaccessible") {
-                Some(id) => vec![*id],
-                None => unknown,
-            }
-        }
-        Verdict::Fail => {
-            let failed = ids(|row| row.outcome == Outcome::Fail);
-            if failed.is_empty() {
-                // Warnings fail where the user asked for it.
-                ids(|row| row.outcome == Outcome::Warn && row.level == Level::Warning)
-            } else {
-                failed
-            }
-        }
+            .map(|row| row.id)
+            .collect();
+        screen.verdict(*verdict, &between, &because.join(", "));
     }
 }
 
-fn word(verdict: Verdict) -> &'static str {
+/// The verdict in capitals.
+pub(crate) fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Pass => "PASS",
         Verdict::Undecided => "UNDECIDED",
@@ -196,7 +168,7 @@ fn write_other_policies(screen: &mut Screen, model: &ModelReport) {
 }
 
 /// The targets that another policy decides differently, each with its verdict.
-fn differences(model: &ModelReport, other: &OtherPolicy) -> Vec<String> {
+pub(crate) fn differences(model: &ModelReport, other: &OtherPolicy) -> Vec<String> {
     let differs = other
         .verdicts
         .iter()

@@ -157,7 +157,7 @@ pub struct Report {
 }
 
 /// The report of one model.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ModelReport {
     /// What the user gave.
     pub input: String,

@@ -3,55 +3,30 @@
 
 use preflight_rules::report::{Finding, Level, ModelReport, Outcome, RuleRow, Target};
 
-use super::screen::{MESSAGE_MAX, NAME_MAX, Screen, short};
+use super::screen::{MESSAGE_MAX, Screen, short};
 use crate::text::{Keep, columns};
+use crate::told;
 use crate::units::{counted, length};
 
 /// Findings of one rule shown without `verbose`.
 const FINDINGS_SHOWN: usize = 5;
 /// Notes of all rules shown without `verbose`.
 const NOTES_SHOWN: usize = 4;
-/// Most characters of a path: longer ones are an attack, real ones are far below.
-const PATH_MAX: usize = 300;
 
 pub(super) fn write(screen: &mut Screen, model: &ModelReport) {
-    let rows = |of: &dyn Fn(&RuleRow) -> bool| -> Vec<&RuleRow> {
-        model
-            .rules
-            .iter()
-            .filter(|row| row.ignored.is_none() && of(row))
-            .collect()
+    let told = told::rows(model);
+    let of = |is_of: &dyn Fn(&RuleRow) -> bool| -> Vec<&RuleRow> {
+        told.iter().copied().filter(|row| is_of(row)).collect()
     };
-    let failed = rows(&|row| row.outcome == Outcome::Fail);
-    let closed = closed_door(model);
-    let is_behind = |row: &RuleRow| {
-        closed.is_some_and(|door| {
-            row.id != door.id && row.outcome == Outcome::Unknown && row.findings == door.findings
-        })
-    };
-    let unknown = rows(&|row| {
-        row.outcome == Outcome::Unknown && row.level == Level::Error && !is_behind(row)
-    });
-    let warned = rows(&|row| {
-        let tells =
-            matches!(row.outcome, Outcome::Warn | Outcome::Unknown) && row.level == Level::Warning;
-        tells && repeated(model, row).is_none() && !is_behind(row)
-    });
+    let failed = of(&|row| row.outcome == Outcome::Fail);
+    let unknown = of(&|row| row.outcome == Outcome::Unknown && row.level == Level::Error);
+    let warned = of(&|row| row.outcome != Outcome::Fail && row.level == Level::Warning);
     write_section(screen, model, "Fails", &failed);
     write_section(screen, model, "Not known, so not decided", &unknown);
     write_section(screen, model, "Warnings", &warned);
     write_notes(screen, model);
     write_ignored(screen, model);
     write_quiet(screen, model);
-}
-
-/// The row that says why the repository could not be read, where it could not: what then leaves every
-/// other rule without an answer needs no second telling.
-fn closed_door(model: &ModelReport) -> Option<&RuleRow> {
-    model.rules.iter().find(|row| {
-        row.id == "repository-inaccessible"
-            && matches!(row.outcome, Outcome::Fail | Outcome::Unknown)
-    })
 }
 
 fn write_section(screen: &mut Screen, model: &ModelReport, title: &str, rows: &[&RuleRow]) {
@@ -66,7 +41,7 @@ fn write_section(screen: &mut Screen, model: &ModelReport, title: &str, rows: &[
             continue;
         }
         let alike = rows[at..].iter().filter(same);
-        let titles: Vec<String> = alike.map(|alike| title_of(model, alike)).collect();
+        let titles: Vec<String> = alike.map(|alike| told::title(model, alike)).collect();
         screen.paragraph("  ", &titles.join(", "), Keep::Words);
         write_findings(screen, row);
         if !row.help.is_empty() {
@@ -81,40 +56,6 @@ fn is_same_gap(one: &RuleRow, other: &RuleRow) -> bool {
     std::ptr::eq(one, other) || is_gap && one.findings == other.findings
 }
 
-/// The id, and which targets it is about where that is not all of them.
-fn title_of(model: &ModelReport, row: &RuleRow) -> String {
-    let mut remarks = vec![];
-    if row.targets.len() < model.verdicts.len() {
-        remarks.push(names(&row.targets));
-    }
-    if row.outcome == Outcome::Unknown && row.level == Level::Warning {
-        remarks.push("not known".into());
-    }
-    for other in model
-        .rules
-        .iter()
-        .filter(|other| repeated(model, other).is_some_and(|fails| fails == row))
-    {
-        remarks.push(format!("a warning for {}", names(&other.targets)));
-    }
-    match remarks.as_slice() {
-        [] => row.id.into(),
-        remarks => format!("{} ({})", row.id, remarks.join("; ")),
-    }
-}
-
-/// The failing row that already tells all that this warning has to tell.
-fn repeated<'a>(model: &'a ModelReport, warning: &RuleRow) -> Option<&'a RuleRow> {
-    let fails = |row: &&RuleRow| row.outcome == Outcome::Fail && row.ignored.is_none();
-    let same = |row: &&RuleRow| row.id == warning.id && row.findings == warning.findings;
-    model
-        .rules
-        .iter()
-        .filter(fails)
-        .find(same)
-        .filter(|_| warning.outcome == Outcome::Warn)
-}
-
 fn write_findings(screen: &mut Screen, row: &RuleRow) {
     let shown = screen.at_most(FINDINGS_SHOWN);
     let findings: Vec<&Finding> = row.findings.iter().take(shown).collect();
@@ -126,8 +67,12 @@ fn write_findings(screen: &mut Screen, row: &RuleRow) {
     } else {
         "    "
     };
-    let all_at = findings.first().and_then(|first| place(first));
-    if findings.len() > 1 && findings.iter().all(|finding| place(finding) == all_at) {
+    let all_at = findings.first().and_then(|first| told::place(first));
+    if findings.len() > 1
+        && findings
+            .iter()
+            .all(|finding| told::place(finding) == all_at)
+    {
         for finding in &findings {
             screen.paragraph(before, &short(&finding.message, MESSAGE_MAX), Keep::Words);
         }
@@ -136,7 +81,7 @@ fn write_findings(screen: &mut Screen, row: &RuleRow) {
         }
     } else {
         for finding in &findings {
-            write_finding(screen, before, &finding.message, place(finding));
+            write_finding(screen, before, &finding.message, told::place(finding));
         }
     }
     let left = row.findings.len() - findings.len() + row.more_findings;
@@ -159,21 +104,6 @@ fn write_finding(screen: &mut Screen, before: &str, message: &str, place: Option
         screen.paragraph(before, &message, Keep::Words);
         screen.whole(&format!("{:indent$}at {place}", ""));
     }
-}
-
-/// `config.json:3:17`, which editors and terminals open, else `config.json#/rope_scaling`.
-fn place(finding: &Finding) -> Option<String> {
-    let path = short(finding.path.as_deref()?, PATH_MAX);
-    Some(
-        match (finding.line, finding.column, finding.pointer.as_deref()) {
-            (Some(line), Some(column), _) => format!("{path}:{line}:{column}"),
-            (Some(line), None, _) => format!("{path}:{line}"),
-            (None, _, Some(pointer)) if !pointer.is_empty() => {
-                format!("{path}#{}", short(pointer, NAME_MAX))
-            }
-            _ => path,
-        },
-    )
 }
 
 /// What rules at level note found, and what others remark.
@@ -205,7 +135,7 @@ fn write_notes(screen: &mut Screen, model: &ModelReport) {
     screen.heading("Notes");
     for (id, note) in notes.iter().take(shown) {
         let text = format!("{id}: {}", note.message);
-        write_finding(screen, "- ", &text, place(note));
+        write_finding(screen, "- ", &text, told::place(note));
     }
     if notes.len() > shown {
         let left = notes.len() - shown;
@@ -226,7 +156,7 @@ fn write_ignored(screen: &mut Screen, model: &ModelReport) {
     for (row, reason) in ignored {
         let text = format!(
             "{} ({}): {reason}",
-            title_of(model, row),
+            told::title(model, row),
             row.outcome.as_str()
         );
         screen.paragraph("- ", &text, Keep::Words);
@@ -262,7 +192,7 @@ fn write_quiet(screen: &mut Screen, model: &ModelReport) {
                 .findings
                 .first()
                 .map_or("does not apply", |finding| finding.message.as_str());
-            let text = format!("skipped {}: {why}", title_of(model, row));
+            let text = format!("skipped {}: {why}", told::title(model, row));
             screen.paragraph("- ", &text, Keep::Words);
         }
     }
@@ -287,13 +217,8 @@ fn titles(model: &ModelReport, rows: &[&RuleRow]) -> Vec<String> {
             if is_all {
                 id.into()
             } else {
-                format!("{id} ({})", names(&targets))
+                format!("{id} ({})", told::names(&targets))
             }
         })
         .collect()
-}
-
-fn names(targets: &[Target]) -> String {
-    let names: Vec<_> = targets.iter().map(|target| target.as_str()).collect();
-    names.join(", ")
 }

@@ -3,9 +3,12 @@
 
 use std::path::PathBuf;
 
+use preflight_report::checkout::{Checkout, Location};
 use preflight_report::table::TableOptions;
-use preflight_report::{json, jsonl, lists, page, table};
+use preflight_report::{github, gitlab, json, jsonl, junit, lists, page, sarif, table};
+use preflight_rules::RULES;
 use preflight_rules::report::{FitVerdict, Report, Target, Verdict};
+use serde_json::Value;
 use unicode_width::UnicodeWidthStr;
 
 use crate::sample;
@@ -146,6 +149,73 @@ fn json_lines() {
     assert_is_safe(&text);
     assert_eq!(text.lines().count(), report.models.len());
     assert_is_golden("several.jsonl", &text);
+}
+
+/// Formats whose readers open files of the checkout: with the model in it, and with a place that the
+/// user named.
+#[test]
+fn formats_of_a_checkout() {
+    type Write = fn(&Report, &Checkout, &mut dyn std::io::Write) -> std::io::Result<()>;
+    let formats: [(&str, Write); 3] = [
+        ("sarif", sarif::write),
+        ("github", github::write),
+        ("gitlab.json", gitlab::write),
+    ];
+    let written = |write: Write, report: &Report, checkout: &Checkout| {
+        let mut out = vec![];
+        write(report, checkout, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert_is_safe(&text);
+        without_rules(text)
+    };
+    let named = Checkout {
+        location: Some(Location {
+            path: "models.yaml".into(),
+            line: 12,
+            column: None,
+        }),
+        ..checkout()
+    };
+    for (extension, write) in formats {
+        for (name, report) in [("good", sample::good()), ("hostile", sample::hostile())] {
+            let text = written(write, &report, &checkout());
+            assert_is_golden(&format!("{name}.{extension}"), &text);
+        }
+        let text = written(write, &sample::several(), &named);
+        assert_is_golden(&format!("several-named.{extension}"), &text);
+    }
+}
+
+/// A SARIF log without the rules' pages, which have tests of their own; any other text as it is.
+fn without_rules(text: String) -> String {
+    let Ok(Value::Object(mut log)) = serde_json::from_str(&text) else {
+        return text;
+    };
+    let Some(run) = log.get_mut("runs").and_then(|runs| runs.get_mut(0)) else {
+        return text;
+    };
+    let rules = run["tool"]["driver"]["rules"].take();
+    assert_eq!(rules.as_array().unwrap().len(), RULES.len());
+    format!("{}\n", serde_json::to_string_pretty(&log).unwrap())
+}
+
+fn checkout() -> Checkout {
+    Checkout {
+        root: "/src".into(),
+        folder: "/src/work".into(),
+        location: None,
+    }
+}
+
+#[test]
+fn junit() {
+    for (name, report) in [("good", sample::good()), ("several", sample::several())] {
+        let mut out = vec![];
+        junit::write(&report, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert_is_safe(&text);
+        assert_is_golden(&format!("{name}.xml"), &text);
+    }
 }
 
 #[test]

@@ -1,0 +1,278 @@
+//! Where findings stand in the user's checkout: for the formats whose readers open files there. A CI
+//! system takes only a path that is relative to the checkout's root, and refuses a whole report for one
+//! that is not, so every finding gets one.
+
+use std::path::{Component, Path, PathBuf};
+
+use preflight_rules::report::{Finding, ModelReport};
+
+/// Most characters of a path: longer ones are an attack.
+const PATH_MAX: usize = 1_000;
+
+/// What is known of the place where the program runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkout {
+    /// Root of the checkout, absolute.
+    pub root: PathBuf,
+    /// The working folder, absolute: where the user's relative paths start.
+    pub folder: PathBuf,
+    /// The place that the user named for all findings.
+    pub location: Option<Location>,
+}
+
+/// A place in a file of the checkout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// Path from the root, `/` between its parts, none of them `..`.
+    pub path: String,
+    /// Line, from 1.
+    pub line: u32,
+    /// Column in characters, from 1.
+    pub column: Option<u32>,
+}
+
+impl Checkout {
+    /// A place for a finding, or for the model as a whole: what the user named; else in the model's
+    /// folder, where that is in the checkout; else under the model's name, as if it were a folder.
+    pub(crate) fn place(&self, model: &ModelReport, finding: Option<&Finding>) -> Location {
+        if let Some(location) = &self.location {
+            return location.clone();
+        }
+        let home = self.home(model);
+        let is_file = model.source == "archive" && is_local(model);
+        let file = finding.and_then(|finding| finding.path.as_deref());
+        if is_file || (file.is_none() && !home.is_empty() && !is_local(model)) {
+            return Location {
+                path: home,
+                line: 1,
+                column: None,
+            };
+        }
+        let main = match model.kind {
+            "adapter" => "adapter_config.json",
+            _ => "config.json",
+        };
+        let mut parts: Vec<String> = Vec::new();
+        parts.extend(Some(home).filter(|home| !home.is_empty()));
+        parts.extend(Some(steps(Path::new(file.unwrap_or(main)))).filter(|path| !path.is_empty()));
+        Location {
+            path: parts.join("/").chars().take(PATH_MAX).collect(),
+            line: finding.and_then(|finding| finding.line).unwrap_or(1).max(1),
+            column: finding
+                .and_then(|finding| finding.column)
+                .filter(|column| *column > 0),
+        }
+    }
+
+    /// Whether a place is the finding's own, so that its message need not repeat it.
+    pub(crate) fn is_own(&self, model: &ModelReport) -> bool {
+        self.location.is_none() && is_local(model) && model.source != "archive"
+    }
+
+    /// The model's folder or archive from the root of the checkout; empty where it is the root.
+    pub(crate) fn home(&self, model: &ModelReport) -> String {
+        if is_local(model) {
+            let path = settled(&self.folder.join(&model.input));
+            let inside = path.strip_prefix(settled(&self.root));
+            return steps(inside.unwrap_or(&path));
+        }
+        let name = model.id.as_deref().unwrap_or(&model.input);
+        let name = name.split_once("://").map_or(name, |(_, rest)| rest);
+        let name = name.split(['?', '#']).next().unwrap_or(name);
+        let home = steps(Path::new(name));
+        if home.is_empty() {
+            "model".into()
+        } else {
+            home
+        }
+    }
+
+    /// Reads `FILE[:LINE[:COLUMN]]`, FILE as the user's shell has it. What is wrong with it, else.
+    pub fn locate(&self, text: &str) -> Result<Location, &'static str> {
+        let (rest, last) = number_behind(text);
+        let (file, before) = match last {
+            Some(_) => number_behind(rest),
+            None => (rest, None),
+        };
+        let (line, column) = match (before, last) {
+            (Some(line), column) => (line, column),
+            (None, line) => (line.unwrap_or(1), None),
+        };
+        if line == 0 || column == Some(0) {
+            return Err("lines and columns are counted from 1");
+        }
+        let path = settled(&self.folder.join(file));
+        let inside = path.strip_prefix(settled(&self.root));
+        let path = steps(inside.map_err(|_| "the file is not in the checkout")?);
+        if file.is_empty() || path.is_empty() {
+            return Err("write FILE:LINE, as in `models.yaml:12`");
+        }
+        Ok(Location { path, line, column })
+    }
+}
+
+/// The text before a last `:` and the number behind it, where there is one.
+fn number_behind(text: &str) -> (&str, Option<u32>) {
+    let split = text.rsplit_once(':');
+    match split.and_then(|(before, digits)| Some((before, digits.parse().ok()?))) {
+        Some((before, number)) => (before, Some(number)),
+        None => (text, None),
+    }
+}
+
+fn is_local(model: &ModelReport) -> bool {
+    match model.source {
+        "folder" | "recording" => true,
+        "archive" => !model.input.contains("://"),
+        _ => false,
+    }
+}
+
+/// A path without `.` and, where that can be told from its text, without `..`.
+fn settled(path: &Path) -> PathBuf {
+    let mut settled = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                settled.pop();
+            }
+            part => settled.push(part),
+        }
+    }
+    settled
+}
+
+/// The named parts of a path with `/` between them: nothing that leads upwards or to a root.
+fn steps(path: &Path) -> String {
+    let names = path.components().filter_map(|part| match part {
+        Component::Normal(name) => Some(name.to_string_lossy()),
+        _ => None,
+    });
+    names.collect::<Vec<_>>().join("/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checkout() -> Checkout {
+        Checkout {
+            root: "/src/repo".into(),
+            folder: "/src/repo/work".into(),
+            location: None,
+        }
+    }
+
+    fn model(source: &'static str, input: &str, id: Option<&str>) -> ModelReport {
+        ModelReport {
+            source,
+            input: input.into(),
+            id: id.map(Into::into),
+            ..ModelReport::default()
+        }
+    }
+
+    fn at(path: &str, line: u32) -> Finding {
+        Finding {
+            message: "odd".into(),
+            path: Some(path.into()),
+            pointer: None,
+            line: Some(line),
+            column: Some(2),
+        }
+    }
+
+    #[track_caller]
+    fn stands(model: &ModelReport, finding: Option<&Finding>, path: &str, line: u32) {
+        let place = checkout().place(model, finding);
+        assert_eq!((place.path.as_str(), place.line), (path, line));
+    }
+
+    #[test]
+    fn a_folder_of_the_checkout_is_named_from_its_root() {
+        let finding = at("config.json", 3);
+        for (input, path) in [
+            ("./my-model", "work/my-model/config.json"),
+            ("..", "config.json"),
+            (".", "work/config.json"),
+            ("/src/repo/a/../b/", "b/config.json"),
+            ("/data/b", "data/b/config.json"),
+            ("../../../..", "config.json"),
+        ] {
+            stands(&model("folder", input, None), Some(&finding), path, 3);
+        }
+        stands(
+            &model("recording", "r", Some("a/b")),
+            None,
+            "work/r/config.json",
+            1,
+        );
+        stands(
+            &model("archive", "m.tar.gz", None),
+            Some(&finding),
+            "work/m.tar.gz",
+            1,
+        );
+    }
+
+    #[test]
+    fn a_remote_model_stands_under_its_name() {
+        let finding = at("config.json", 3);
+        let hub = model("hub", "acme/tiny@main", Some("acme/tiny"));
+        stands(&hub, Some(&finding), "acme/tiny/config.json", 3);
+        stands(&hub, None, "acme/tiny", 1);
+        let s3 = model("s3", "s3://bucket/a//../prefix/", None);
+        stands(&s3, Some(&finding), "bucket/a/prefix/config.json", 3);
+        let url = model("archive", "https://h:1/m.zip?…", None);
+        stands(&url, Some(&finding), "h:1/m.zip/config.json", 3);
+    }
+
+    #[test]
+    fn no_path_of_a_repository_leaves_the_checkout() {
+        let folder = model("folder", "m", None);
+        stands(
+            &folder,
+            Some(&at("../../../etc/passwd", 3)),
+            "work/m/etc/passwd",
+            3,
+        );
+        stands(&folder, Some(&at("/etc/passwd", 0)), "work/m/etc/passwd", 1);
+        stands(&folder, Some(&at("..", 1)), "work/m", 1);
+        stands(
+            &model("hub", "..", Some("../..")),
+            Some(&at("..", 1)),
+            "model",
+            1,
+        );
+        let long = checkout().place(&folder, Some(&at(&"a".repeat(9_999), 1)));
+        assert_eq!(long.path.len(), PATH_MAX);
+    }
+
+    #[test]
+    fn what_the_user_names_is_the_place_of_all() {
+        let located = |text: &str| {
+            checkout()
+                .locate(text)
+                .map(|it| (it.path, it.line, it.column))
+        };
+        assert_eq!(located("m.yaml:12"), Ok(("work/m.yaml".into(), 12, None)));
+        assert_eq!(
+            located("../m.yaml:12:5"),
+            Ok(("m.yaml".into(), 12, Some(5)))
+        );
+        assert_eq!(located("m.yaml"), Ok(("work/m.yaml".into(), 1, None)));
+        assert_eq!(located("a:b:7"), Ok(("work/a:b".into(), 7, None)));
+        assert!(located("m.yaml:0").is_err() && located("m.yaml:1:0").is_err());
+        assert!(located("").is_err() && located(":3").is_err() && located("..:3").is_err());
+        assert!(located("../../other/m.yaml:3").is_err());
+        let location = checkout().locate("m.yaml:12").unwrap();
+        let named = Checkout {
+            location: Some(location.clone()),
+            ..checkout()
+        };
+        let hub = model("hub", "acme/tiny", None);
+        assert_eq!(named.place(&hub, Some(&at("config.json", 3))), location);
+        assert!(!named.is_own(&hub));
+    }
+}

@@ -1,0 +1,350 @@
+//! Every form says the same: the exit code, and which rules ended how.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use serde_json::Value;
+
+use crate::program::{Answer, Program, report, root};
+use crate::repo::Repo;
+
+const FORMATS: [&str; 7] = [
+    "table", "json", "jsonl", "sarif", "junit", "github", "gitlab",
+];
+
+/// A model that passes, models that fail, models that are undecided, and one that cannot be looked at.
+const FIXTURES: [(&str, i32); 7] = [
+    ("smollm2-1.7b-instruct", 0),
+    ("gpt-oss-120b", 1),
+    ("broken-index", 1),
+    ("llama-3.1-8b-lora", 0),
+    ("gated-llama-3.3-70b-instruct", 1),
+    ("mistral-7b-instruct-v0.3-unreadable", 3),
+    ("qwen2.5-7b-instruct-lfs-pointers", 3),
+];
+
+/// Rule and outcome.
+type Ends = BTreeSet<(String, String)>;
+
+fn formatted(fixture: &str, format: &str, more: &[&str]) -> Answer {
+    Program::new()
+        .inside(&root())
+        .args([
+            "check",
+            &format!("./fixtures/{fixture}"),
+            "--format",
+            format,
+        ])
+        .args(more)
+        .run()
+}
+
+/// What the JSON report says of each rule: all rows, and those that need telling.
+fn ends(model: &Value) -> (Ends, Ends) {
+    let rows = model["rules"].as_array().unwrap();
+    let end = |row: &Value| {
+        let word = |key: &str| row[key].as_str().unwrap().to_owned();
+        (word("id"), word("outcome"))
+    };
+    let door = rows.iter().find(|row| {
+        row["id"] == "repository-inaccessible"
+            && row["outcome"] != "pass"
+            && row["outcome"] != "skip"
+    });
+    let is_told = |row: &&Value| {
+        let is_behind = door.is_some_and(|door| {
+            row["id"] != door["id"]
+                && row["outcome"] == "unknown"
+                && row["findings"] == door["findings"]
+        });
+        let is_repeated = row["outcome"] == "warn"
+            && rows.iter().any(|other| {
+                other["outcome"] == "fail"
+                    && other["id"] == row["id"]
+                    && other["findings"] == row["findings"]
+            });
+        let is_quiet_note = row["level"] == "note" && row["outcome"] == "unknown";
+        let is_problem = ["fail", "warn", "unknown"].contains(&row["outcome"].as_str().unwrap());
+        is_problem && !is_behind && !is_repeated && !is_quiet_note
+    };
+    (
+        rows.iter().map(end).collect(),
+        rows.iter().filter(is_told).map(end).collect(),
+    )
+}
+
+#[test]
+fn no_format_changes_the_exit_code_or_what_is_said() {
+    for (fixture, code) in FIXTURES {
+        let json = report([root().join("fixtures").join(fixture)]);
+        let (all, told) = ends(&json["models"][0]);
+        let level = |id: &str, outcome: &str| -> Vec<String> {
+            let rows = json["models"][0]["rules"].as_array().unwrap().iter();
+            let rows = rows.filter(|row| row["id"] == id && row["outcome"] == outcome);
+            rows.map(|row| row["level"].as_str().unwrap().to_owned())
+                .collect()
+        };
+        for format in FORMATS {
+            let answer = formatted(fixture, format, &[]);
+            assert_eq!(
+                answer.code, code,
+                "{fixture} as {format}: {}",
+                answer.stderr
+            );
+            assert_eq!(answer.stderr, "", "{fixture} as {format}");
+            if fixture == "broken-index" {
+                let zero = formatted(fixture, format, &["--exit-zero"]);
+                assert_eq!((zero.code, &zero.stderr), (0, &answer.stderr), "{format}");
+            }
+
+            let text = &answer.stdout;
+            match format {
+                "table" => {
+                    for (id, _) in &told {
+                        assert!(text.contains(id.as_str()), "{fixture}: no {id} in\n{text}");
+                    }
+                }
+                "json" => assert_eq!(ends(&answer.json()["models"][0]).0, all),
+                "jsonl" => assert_eq!(ends(&answer.json()).0, all),
+                "sarif" => {
+                    let log = answer.json();
+                    let results = log["runs"][0]["results"].as_array().unwrap();
+                    let said = results.iter().map(|result| {
+                        let word = |value: &Value| value.as_str().unwrap().to_owned();
+                        (
+                            word(&result["ruleId"]),
+                            word(&result["properties"]["outcome"]),
+                        )
+                    });
+                    assert_eq!(said.collect::<Ends>(), told, "{fixture} as {format}");
+                    for result in results {
+                        assert_located(result);
+                    }
+                }
+                "junit" => assert_eq!(cases(text), expected_cases(&json["models"][0]), "{fixture}"),
+                "github" => {
+                    let said = text.lines().filter_map(|line| {
+                        let (command, rest) = line.strip_prefix("::")?.split_once(' ')?;
+                        let (_, title) = rest.split_once(",title=")?;
+                        let id = title.split([' ', ':']).next()?;
+                        Some((id.to_owned(), command.to_owned()))
+                    });
+                    let wanted = told.iter().flat_map(|(id, outcome)| {
+                        level(id, outcome)
+                            .into_iter()
+                            .map(|level| (id.clone(), level.replace("note", "notice")))
+                    });
+                    let (said, wanted): (Ends, Ends) = (said.collect(), wanted.collect());
+                    assert!(
+                        said.is_subset(&wanted) && !(said.is_empty() && !told.is_empty()),
+                        "{said:?} {wanted:?}"
+                    );
+                    let ids = |ends: &Ends| {
+                        ends.iter()
+                            .map(|(id, _)| id.clone())
+                            .collect::<BTreeSet<_>>()
+                    };
+                    assert_eq!(ids(&said), ids(&told), "{fixture} as {format}");
+                }
+                "gitlab" => {
+                    let all: Value = answer.json();
+                    let said: BTreeSet<&str> = all
+                        .as_array()
+                        .unwrap()
+                        .iter()
+                        .map(|it| it["check_name"].as_str().unwrap())
+                        .collect();
+                    let wanted: BTreeSet<&str> = told.iter().map(|(id, _)| id.as_str()).collect();
+                    assert_eq!(said, wanted, "{fixture} as {format}");
+                }
+                other => panic!("no check of what {other} says"),
+            }
+        }
+    }
+}
+
+/// GitHub refuses a whole file for one result without such a place.
+fn assert_located(result: &Value) {
+    let place = &result["locations"][0]["physicalLocation"];
+    let uri = place["artifactLocation"]["uri"].as_str().unwrap();
+    let is_relative = !uri.is_empty() && !uri.starts_with('/') && !uri.contains(':');
+    assert!(
+        is_relative && !uri.split('/').any(|part| part == ".."),
+        "{uri}"
+    );
+    assert!(place["region"]["startLine"].as_u64().unwrap() >= 1);
+}
+
+/// Rule, target and end of each case of a JUnit report.
+fn cases(xml: &str) -> BTreeSet<(String, String, &'static str)> {
+    let attribute = |text: &str, name: &str| {
+        let (_, rest) = text.split_once(&format!(" {name}=\"")).unwrap();
+        rest.split('"').next().unwrap().to_owned()
+    };
+    let cases = xml.split("<testcase").skip(1).map(|case| {
+        let target = attribute(case, "classname");
+        let inside = case.split("</testcase>").next().unwrap();
+        let end = ["failure", "error", "skipped"]
+            .into_iter()
+            .find(|end| inside.contains(&format!("><{end}")));
+        let target = target.rsplit_once('.').unwrap().1.to_owned();
+        (attribute(case, "name"), target, end.unwrap_or("passed"))
+    });
+    cases.collect()
+}
+
+fn expected_cases(model: &Value) -> BTreeSet<(String, String, &'static str)> {
+    let mut cases = BTreeSet::new();
+    for row in model["rules"].as_array().unwrap() {
+        let end = match (
+            row["outcome"].as_str().unwrap(),
+            row["level"].as_str().unwrap(),
+        ) {
+            ("fail", _) => "failure",
+            ("unknown", "error") => "error",
+            ("unknown" | "skip", _) => "skipped",
+            _ => "passed",
+        };
+        for target in row["targets"].as_array().unwrap() {
+            let word = |value: &Value| value.as_str().unwrap().to_owned();
+            cases.insert((word(&row["id"]), word(target), end));
+        }
+    }
+    cases
+}
+
+#[test]
+fn exit_zero_never_makes_undecided_a_pass() {
+    let undecided = formatted(
+        "mistral-7b-instruct-v0.3-unreadable",
+        "json",
+        &["--exit-zero"],
+    );
+    assert_eq!(undecided.code, 3);
+}
+
+#[test]
+fn warnings_that_fail_are_failures_in_junit() {
+    let repo = Repo::sound();
+    repo.edit("tokenizer_config.json", |config| {
+        config.as_object_mut().unwrap().remove("chat_template");
+    });
+    let run = |more: &[&str]| {
+        let command = Program::new().arg("check").arg(repo.path());
+        command.args(["--format", "junit"]).args(more).run()
+    };
+    let plain = run(&[]);
+    assert!(
+        plain.code == 0 && !plain.stdout.contains("<failure"),
+        "{plain:?}"
+    );
+    assert!(
+        plain.stdout.contains("warning: chat-template-missing"),
+        "{plain:?}"
+    );
+    let strict = run(&["--fail-on", "warning"]);
+    assert!(
+        strict.code == 1 && strict.stdout.contains("<failure type=\"warning\""),
+        "{strict:?}"
+    );
+}
+
+/// The place of a finding in the checkout: line and column of the key in the model's own file, from the
+/// root that the CI system names.
+#[test]
+fn annotations_point_at_the_key_in_the_checkout() {
+    let repo = Repo::sound();
+    let model = repo.file("models/tiny");
+    fs::create_dir_all(&model).unwrap();
+    fs::write(
+        model.join("config.json"),
+        "{\n  \"model_type\": \"Llama\"\n}\n",
+    )
+    .unwrap();
+    let run = |folder: &str, argument: &str, format: &str| {
+        let command = Program::new().inside(&repo.file(folder));
+        let command = command.env("GITHUB_WORKSPACE", repo.path().to_str().unwrap());
+        command
+            .args(["check", argument, "--format", format])
+            .run()
+            .stdout
+    };
+    let of_key = "::error file=models/tiny/config.json,line=2,col=3,title=config-invalid::";
+    for (folder, argument) in [
+        (".", "./models/tiny"),
+        ("models", "./tiny"),
+        ("models/tiny", "./"),
+    ] {
+        let text = run(folder, argument, "github");
+        assert!(text.contains(of_key), "{folder}: {text}");
+    }
+    let quality: Value = serde_json::from_str(&run("models", "./tiny", "gitlab")).unwrap();
+    let found = quality
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|it| it["check_name"] == "config-invalid");
+    assert_eq!(
+        found.unwrap()["location"],
+        serde_json::json!({"path": "models/tiny/config.json", "lines": {"begin": 2}})
+    );
+}
+
+#[test]
+fn a_place_that_the_user_names_is_that_of_all() {
+    let named = formatted("gpt-oss-120b", "github", &["--location", "models.yaml:12"]);
+    assert_eq!(named.code, 1);
+    let mut lines: Vec<&str> = named.stdout.lines().collect();
+    assert_eq!(
+        lines.pop().map(|last| last.starts_with("::notice title=")),
+        Some(true)
+    );
+    for line in lines {
+        assert!(line.contains(" file=models.yaml,line=12,title="), "{line}");
+    }
+    assert!(
+        named
+            .stdout
+            .contains("(config.json:62:3 of openai/gpt-oss-120b)"),
+        "{}",
+        named.stdout
+    );
+    for (place, why) in [
+        ("models.yaml:0", "lines and columns are counted from 1"),
+        ("/etc/passwd:1", "the file is not in the checkout"),
+        (":12", "write FILE:LINE, as in `models.yaml:12`"),
+    ] {
+        let wrong = formatted("gpt-oss-120b", "github", &["--location", place]);
+        wrong.complains(
+            2,
+            &format!("error: `--location {place}` is no place: {why}"),
+        );
+    }
+}
+
+/// The same problem has the same fingerprint wherever its line is; another problem has another.
+#[test]
+fn fingerprints_follow_the_problem_and_not_its_line() {
+    let repo = Repo::sound();
+    let prints = |config: &str| -> Vec<String> {
+        repo.write("config.json", config);
+        let answer = Program::new()
+            .inside(repo.path())
+            .args(["check", ".", "--format", "sarif"])
+            .run();
+        let log = answer.json();
+        let results = log["runs"][0]["results"].as_array().unwrap();
+        let print =
+            |result: &Value| result["partialFingerprints"]["primaryLocationLineHash"].to_string();
+        let prints: Vec<String> = results.iter().map(print).collect();
+        assert_eq!(
+            prints.iter().collect::<BTreeSet<_>>().len(),
+            prints.len(),
+            "{prints:?}"
+        );
+        prints
+    };
+    let first = prints("{\"model_type\": \"Llama\"}");
+    assert_eq!(first, prints("\n\n{\n\n  \"model_type\": \"Llama\"}"));
+    assert_ne!(first, prints("{\"model_type\": \"Lama\"}"));
+}
