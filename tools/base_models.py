@@ -17,6 +17,7 @@ INFERRED = {
     "architecture": "config.json of that repository, as publicly known; the platform names none",
     "parameters": "`parameters_from` says: the figure in the model's name, or the publisher's model card",
     "vlm": "https://docs.together.ai/docs/fine-tuning/vision, and the `-VLM` ending of names",
+    "full_context_max": "a note under the table of late 2025: beyond 32k, Llama 3.1 is trained with LoRA only",
 }
 CATALOGS = [
     ("together-2025", "2025-11", "https://docs.together.ai/docs/fine-tuning-models"),
@@ -24,8 +25,14 @@ CATALOGS = [
 ]
 
 
+# Beyond this length, the table of late 2025 says, Llama 3.1 is trained with LoRA only; its rows do not.
+LORA_ONLY_ABOVE = 32768
+
+
 def reduced(row):
     basis = row["params_basis"]
+    is_noted = "Llama-3.1" in row["name"] and "fine-tuning-models" in row["source"]
+    is_longer = "full" in row["methods"] and row["context_length_sft"] > LORA_ONLY_ABOVE
     return {
         "name": row["name"],
         "hf_repo": row["hf_repo"],
@@ -38,7 +45,7 @@ def reduced(row):
         "context_dpo": row["context_length_dpo"],
         "lora_max_rank": row["lora_max_rank"],
         "vlm": row["vlm"],
-    }
+    } | ({"full_context_max": LORA_ONLY_ABOVE} if is_noted and is_longer else {})
 
 
 def main(collected, out):

@@ -83,8 +83,12 @@ fn base_models_are_listed_and_ranked() {
 
     let repo = Repo::sound();
     let ranking = run(&["base-models", repo.path().to_str().unwrap()]).stdout;
-    let compatible = |line: &&str| line.split_whitespace().nth(1) == Some("yes");
-    let rows: Vec<_> = ranking.lines().filter(|line| line.contains('/')).collect();
+    let compatible = |line: &&str| line.starts_with("yes ");
+    let rows: Vec<_> = ranking
+        .lines()
+        .skip(1)
+        .take_while(|line| !line.is_empty())
+        .collect();
     assert!(rows.len() > 20, "{ranking}");
     assert!(
         rows.first().is_some_and(compatible),
@@ -94,6 +98,35 @@ fn base_models_are_listed_and_ranked() {
         !rows.last().is_some_and(compatible),
         "the worst last: {ranking}"
     );
+
+    let path = repo.path().to_str().unwrap();
+    let json = run(&["base-models", path, "--format", "json"]).json();
+    assert_eq!(json["base_models"].as_array().unwrap().len(), rows.len());
+    let report = crate::program::report([repo.path()]);
+    assert_eq!(json["base_models"], report["models"][0]["base_models"]);
+    assert_eq!(json["catalog"]["as_of"], report["catalog"]["as_of"]);
+    let best = json["base_models"][0]["name"].as_str().unwrap();
+    assert!(
+        ranking.contains(&format!("\n\n{best}\n- ")),
+        "the best explained: {ranking}"
+    );
+    let all = run(&["base-models", "--format", "json"]).json();
+    assert_eq!(all["base_models"].as_array().unwrap().len(), rows.len());
+    let verbose = run(&["base-models", path, "--verbose"]).stdout;
+    assert!(verbose.lines().count() > ranking.lines().count() + rows.len());
+
+    // Each method and training type has its own limits.
+    let context = |more: &[&str]| {
+        let answer = run(&[&["base-models", path, "--format", "json"], more].concat()).json();
+        let rows = answer["base_models"].as_array().unwrap().clone();
+        let named = |row: &&Value| row["name"] == "meta-llama/Meta-Llama-3.1-8B-Instruct-Reference";
+        rows.iter().find(named).unwrap()["context"]
+            .as_u64()
+            .unwrap()
+    };
+    assert_eq!(context(&["--training-type", "lora"]), 131_072);
+    assert_eq!(context(&["--method", "dpo"]), 65_536);
+    assert_eq!(context(&["--training-type", "full"]), 32_768);
 
     let nothing = Repo::empty();
     let answer = Program::new().arg("base-models").arg(nothing.path()).run();

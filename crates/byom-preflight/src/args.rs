@@ -228,6 +228,12 @@ pub(crate) struct BaseModels {
     pub(crate) policy: PolicyChoice,
     #[command(flatten)]
     pub(crate) training: Training,
+    /// Form of the list
+    #[arg(long, value_enum, default_value_t = ListFormat::Table)]
+    pub(crate) format: ListFormat,
+    /// Say of every base model why, not of the best alone
+    #[arg(long, short)]
+    pub(crate) verbose: bool,
     #[command(flatten)]
     pub(crate) hub: HubChoice,
 }
@@ -293,6 +299,14 @@ pub(crate) enum Format {
     Github,
     /// Code Quality of GitLab
     Gitlab,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    /// For people
+    Table,
+    /// One JSON object
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -1,6 +1,7 @@
 //! `byom-preflight`: arguments, wiring, exit code. Everything else lives in the libraries.
 
 mod args;
+mod base_models;
 mod check;
 mod failure;
 mod inputs;
@@ -36,7 +37,7 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
         Command::Check(arguments) => return check::run(arguments),
         Command::Explain { rule } => lists::explain(rule)?,
         Command::Rules(choice) => lists::rules(choice)?,
-        Command::BaseModels(arguments) => lists::base_models(arguments)?,
+        Command::BaseModels(arguments) => base_models::run(arguments)?,
         Command::Hardware(choice) => lists::hardware(choice)?,
         Command::Schema => screen::print(preflight_report::schema::REPORT)?,
         Command::Completions { shell } => {

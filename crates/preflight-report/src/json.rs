@@ -4,8 +4,8 @@
 use std::io::{self, Write};
 
 use preflight_rules::report::{
-    AdapterSummary, FactsSummary, Finding, Fit, FitOption, ModelReport, ParametersSummary, Report,
-    RuleRow, Target, Verdict,
+    AdapterSummary, BaseModelMatch, FactsSummary, Finding, Fit, FitOption, ModelReport,
+    ParametersSummary, Report, RuleRow, Target, Verdict,
 };
 use serde::{Serialize, Serializer};
 
@@ -136,15 +136,7 @@ impl<'a> ModelJson<'a> {
                 .collect(),
             facts: FactsJson::new(&model.facts),
             fit: FitJson::new(&model.fit),
-            base_models: model
-                .base_models
-                .iter()
-                .map(|base| BaseModelJson {
-                    name: &base.name,
-                    compatible: base.compatible,
-                    reasons: &base.reasons,
-                })
-                .collect(),
+            base_models: model.base_models.iter().map(BaseModelJson::new).collect(),
             rules: model.rules.iter().map(RuleJson::new).collect(),
             next: NextJson::new(&model.next),
             cost: CostJson {
@@ -355,10 +347,55 @@ impl<'a> FitOptionJson<'a> {
 }
 
 #[derive(Serialize)]
-struct BaseModelJson<'a> {
+pub(crate) struct BaseModelJson<'a> {
     name: &'a str,
     compatible: bool,
     reasons: &'a [String],
+    verdict: &'static str,
+    score: BaseModelScoreJson,
+    model_type: Option<&'a str>,
+    parameters: Option<u64>,
+    size_ratio: Option<f64>,
+    context: Option<u64>,
+    max_seq_length: Option<u64>,
+    training_types: Vec<&'static str>,
+    lora_max_rank: Option<u64>,
+}
+
+impl<'a> BaseModelJson<'a> {
+    pub(crate) fn new(base: &'a BaseModelMatch) -> Self {
+        Self {
+            name: &base.name,
+            compatible: base.compatible,
+            reasons: &base.reasons,
+            verdict: base.verdict.as_str(),
+            score: BaseModelScoreJson {
+                architecture: base.score.architecture,
+                length: base.score.length,
+                size: base.score.size,
+                structure: base.score.structure,
+            },
+            model_type: base.model_type.as_deref(),
+            parameters: base.parameters,
+            size_ratio: base.size_ratio,
+            context: base.context,
+            max_seq_length: base.max_seq_length,
+            training_types: base
+                .training_types
+                .iter()
+                .map(|kind| kind.as_str())
+                .collect(),
+            lora_max_rank: base.lora_max_rank,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct BaseModelScoreJson {
+    architecture: f64,
+    length: Option<f64>,
+    size: Option<f64>,
+    structure: Option<f64>,
 }
 
 #[derive(Serialize)]

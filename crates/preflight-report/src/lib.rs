@@ -2,6 +2,7 @@
 //! writes a finished [`Report`](preflight_rules::report::Report). Nothing is selected, ordered or
 //! judged here.
 
+pub mod base_models;
 pub mod checkout;
 pub mod escape;
 pub mod github;

@@ -4,15 +4,22 @@
 //! architecture, near in size, whose longest sequence does not exceed the checkpoint's
 //! (<https://docs.together.ai/docs/fine-tuning-byom>, "How to choose the base model?"). Its worked
 //! example passes over the nearest size where the sequence is too long, so here too length is
-//! asked before size. Only the architecture and a training type that the base lacks disqualify.
+//! asked before size. Only the architecture, layers of another kind and a training type that the base
+//! lacks disqualify; what else differs ranks and is told (`docs/base-models.md`).
+
+mod size;
+mod traits;
 
 use std::cmp::Ordering;
 
 use crate::catalog::{BaseModel, Catalog, TrainingMethod, TrainingType};
-use crate::report::BaseModelMatch;
+use crate::report::{BaseModelMatch, BaseModelScore, BaseModelVerdict};
+use crate::structure::Structure;
+use size::{Distance, billions};
+use traits::{Traits, other_layers};
 
 /// What matters of the checkpoint. `None` is "not known".
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ModelShape<'a> {
     /// `model_type` of config.json.
     pub model_type: Option<&'a str>,
@@ -28,6 +35,8 @@ pub struct ModelShape<'a> {
     pub context_length: Option<u64>,
     /// Whether it also takes images, audio or video.
     pub is_multimodal: bool,
+    /// What it is made of.
+    pub structure: Option<Structure>,
 }
 
 /// What the user wants, and what the policy says about it.
@@ -83,21 +92,45 @@ pub struct Judgement {
     pub compatible: bool,
     /// Most important first.
     pub reasons: Vec<Reason>,
+    /// Longest sequence that the base trains with, tokens.
+    pub context: Option<u64>,
+    /// What to pass as `max_seq_length` where that is beyond the checkpoint's.
+    pub max_seq_length: Option<u64>,
+    size: Option<Distance>,
+    traits: Traits,
 }
 
-/// How the checkpoint gets on with one base model.
-pub fn judge(base: &BaseModel, shape: &ModelShape, options: &Options) -> Judgement {
-    let (architecture, about_architecture) = compare_architecture(base, shape, options);
+/// How the checkpoint gets on with one base model of the catalog.
+pub fn judge(
+    base: &BaseModel,
+    catalog: &Catalog,
+    shape: &ModelShape,
+    options: &Options,
+) -> Judgement {
+    let (mut architecture, about_architecture) = compare_architecture(base, shape, options);
     let mut reasons = vec![about_architecture];
+    let mut traits = Traits::default();
     reasons.extend(training_type_reason(base, options));
+    if let (Some(theirs), Some(ours)) = (base.structure(), &shape.structure)
+        && architecture < Architecture::NotCompared
+    {
+        traits = Traits::compare(theirs, ours);
+        if let Some(other) = other_layers(theirs, ours) {
+            reasons.push(disqualifies(other));
+            architecture = Architecture::Different;
+        }
+    }
     if architecture != Architecture::Different {
         reasons.extend(size_reason(base, shape));
         reasons.push(length_reason(base, shape, options));
-        if base.vlm && !shape.is_multimodal {
+        reasons.extend(printed_reason(base, options));
+        reasons.extend(traits.text().map(informs));
+        if is_for_images(base, shape) {
             reasons.push(informs(
                 "trained with images, which the checkpoint does not take",
             ));
         }
+        reasons.extend(variants_reason(base, catalog, options));
     }
     reasons.sort_by_key(|reason| reason.weight);
     let compatible = reasons
@@ -107,13 +140,18 @@ pub fn judge(base: &BaseModel, shape: &ModelShape, options: &Options) -> Judgeme
         architecture,
         compatible,
         reasons,
+        context: base.context(options.method, options.training_type),
+        max_seq_length: max_seq_length(base, shape, options),
+        size: Distance::of(base, shape),
+        traits,
     }
 }
 
 /// All base models of the catalog, best first.
 pub fn rank(shape: &ModelShape, catalog: &Catalog, options: &Options) -> Vec<BaseModelMatch> {
     let rows = judged(shape, catalog, options).into_iter();
-    rows.map(as_match).collect()
+    rows.map(|(base, judged)| as_match(base, judged, shape))
+        .collect()
 }
 
 /// The base models worth proposing, best first: compatible, and known to be of the architecture.
@@ -121,19 +159,66 @@ pub fn propose(shape: &ModelShape, catalog: &Catalog, options: &Options) -> Vec<
     judged(shape, catalog, options)
         .into_iter()
         .filter(|(_, judged)| judged.compatible && judged.architecture < Architecture::NotCompared)
-        .map(as_match)
+        .map(|(base, judged)| as_match(base, judged, shape))
         .collect()
 }
 
-fn as_match((base, judged): (&BaseModel, Judgement)) -> BaseModelMatch {
+fn as_match(base: &BaseModel, judged: Judgement, shape: &ModelShape) -> BaseModelMatch {
+    let verdict = if !judged.compatible {
+        BaseModelVerdict::Incompatible
+    } else if judged.architecture == Architecture::NotCompared {
+        BaseModelVerdict::NotCompared
+    } else if judged.max_seq_length.is_some() {
+        BaseModelVerdict::WithShorterSequences
+    } else {
+        BaseModelVerdict::Suits
+    };
     BaseModelMatch {
         name: base.name.clone(),
         compatible: judged.compatible,
+        verdict,
+        score: score(base, &judged, shape),
+        model_type: base.model_type.clone(),
+        parameters: base.parameters,
+        size_ratio: judged.size.map(Distance::ratio),
+        context: judged.context,
+        max_seq_length: judged.max_seq_length,
+        training_types: base.training_types.clone(),
+        lora_max_rank: base.lora_max_rank,
         reasons: judged
             .reasons
             .into_iter()
             .map(|reason| reason.text)
             .collect(),
+    }
+}
+
+/// What the order goes by, each part from 0 to 1; the first part that differs decides.
+#[expect(clippy::cast_precision_loss, reason = "small numbers")]
+fn score(base: &BaseModel, judged: &Judgement, shape: &ModelShape) -> BaseModelScore {
+    let images = if is_for_images(base, shape) {
+        0.75
+    } else {
+        1.0
+    };
+    let (same, compared) = judged.traits.score();
+    BaseModelScore {
+        architecture: images
+            * match judged.architecture {
+                Architecture::Same => 1.0,
+                Architecture::TextPart => 0.5,
+                Architecture::NotCompared => 0.25,
+                Architecture::Different => 0.0,
+            },
+        length: match (judged.context, shape.context_length) {
+            (Some(theirs), Some(ours)) => Some(if theirs > ours { 0.0 } else { 1.0 }),
+            _ => None,
+        },
+        size: judged.size.map(|size| {
+            let ratio = size.ratio();
+            ratio.min(1.0 / ratio)
+        }),
+        structure: (compared > 0).then(|| same as f64 / compared as f64),
     }
 }
 
@@ -145,23 +230,29 @@ fn judged<'a>(
     let mut rows: Vec<_> = catalog
         .models
         .iter()
-        .map(|base| (base, judge(base, shape, options)))
+        .map(|base| (base, judge(base, catalog, shape, options)))
         .collect();
     // A stable sort: what nothing here tells apart stays in the platform's order.
     rows.sort_by(|(a, judged_a), (b, judged_b)| {
         let first = |base: &BaseModel, judged: &Judgement| {
+            let too_long = match (judged.context, shape.context_length) {
+                (Some(theirs), Some(ours)) if theirs > ours => 2,
+                (None, Some(_)) => 1,
+                _ => 0,
+            };
             (
                 !judged.compatible,
                 judged.architecture,
-                base.vlm && !shape.is_multimodal,
-                is_too_long(base, shape, options),
+                is_for_images(base, shape),
+                too_long,
             )
         };
         let lora_only = |base: &BaseModel| !base.supports(TrainingType::Full);
         first(a, judged_a)
             .cmp(&first(b, judged_b))
-            .then_with(|| nearer(size_distance(a, shape), size_distance(b, shape)))
-            .then_with(|| compare_length(a, b, shape, options))
+            .then_with(|| Distance::nearer(judged_a.size, judged_b.size))
+            .then_with(|| judged_a.traits.closer(&judged_b.traits))
+            .then_with(|| compare_length(judged_a.context, judged_b.context, shape))
             .then_with(|| lora_only(a).cmp(&lora_only(b)))
     });
     rows
@@ -172,13 +263,18 @@ fn compare_architecture(
     shape: &ModelShape,
     options: &Options,
 ) -> (Architecture, Reason) {
-    // The loader goes by `model_type`; the class speaks only where a type is missing.
+    // The loader goes by `model_type`; the class decides only where a type is missing.
     if let (Some(theirs), Some(ours)) = (base.model_type.as_deref(), shape.model_type) {
         if ours == theirs {
-            return (
-                Architecture::Same,
-                informs(format!("same architecture, `{ours}`")),
-            );
+            let reason = match (base.architecture.as_deref(), shape.class) {
+                (Some(theirs), Some(class)) if !class.eq_ignore_ascii_case(theirs) => {
+                    warns(format!(
+                        "same architecture, `{ours}`, with the class `{theirs}`; the checkpoint names `{class}`"
+                    ))
+                }
+                _ => informs(format!("same architecture, `{ours}`")),
+            };
+            return (Architecture::Same, reason);
         }
         if counts_as(ours, options) == counts_as(theirs, options) {
             let text = format!("`{ours}` counts as `{theirs}`");
@@ -224,6 +320,9 @@ fn text_of(model_type: &str) -> &str {
 }
 
 fn training_type_reason(base: &BaseModel, options: &Options) -> Option<Reason> {
+    if base.training_types.is_empty() {
+        return Some(informs("how it is trained is not known"));
+    }
     match options.training_type {
         Some(TrainingType::Full) if !base.supports(TrainingType::Full) => Some(disqualifies(
             "trained with LoRA only, and full fine-tuning was asked for",
@@ -256,7 +355,7 @@ fn size_reason(base: &BaseModel, shape: &ModelShape) -> Option<Reason> {
             )));
         }
     };
-    let distance = size_distance(base, shape)?;
+    let distance = Distance::of(base, shape)?;
     if distance.larger <= u128::from(distance.smaller) * NEAR_FACTOR {
         return Some(informs(format!(
             "{theirs} parameters, near the checkpoint's {ours}"
@@ -271,7 +370,9 @@ fn size_reason(base: &BaseModel, shape: &ModelShape) -> Option<Reason> {
 }
 
 fn length_reason(base: &BaseModel, shape: &ModelShape, options: &Options) -> Reason {
-    let theirs = base.context(options.method);
+    let Some(theirs) = base.context(options.method, options.training_type) else {
+        return informs("how long its training sequences may be is not known");
+    };
     match shape.context_length {
         Some(ours) if theirs > ours => warns(format!(
             "trains with up to {theirs} tokens a sequence, the checkpoint takes {ours}: pass a `max_seq_length` of at most {ours}"
@@ -285,85 +386,48 @@ fn length_reason(base: &BaseModel, shape: &ModelShape, options: &Options) -> Rea
     }
 }
 
-fn is_too_long(base: &BaseModel, shape: &ModelShape, options: &Options) -> bool {
-    let ours = shape.context_length.unwrap_or(u64::MAX);
-    base.context(options.method) > ours
+/// The sequence length to pass where the base trains with longer ones than the checkpoint takes.
+fn max_seq_length(base: &BaseModel, shape: &ModelShape, options: &Options) -> Option<u64> {
+    let theirs = base.context(options.method, options.training_type)?;
+    shape.context_length.filter(|&ours| theirs > ours)
+}
+
+/// Rows of the table that a reader would take for a misprint.
+fn printed_reason(base: &BaseModel, options: &Options) -> Option<Reason> {
+    let (sft, dpo) = (base.context_sft?, base.context_dpo?);
+    if options.method == TrainingMethod::Dpo && dpo > sft {
+        return Some(informs(format!(
+            "the table prints longer sequences for DPO ({dpo}) than for SFT ({sft})"
+        )));
+    }
+    let limit = base.full_context_max.filter(|&limit| sft > limit)?;
+    let is_lora = options.training_type == Some(TrainingType::Lora);
+    (!is_lora).then(|| informs(format!("full fine-tuning with up to {limit} tokens only")))
+}
+
+/// Rows with the same weights, which differ in what they are trained with.
+fn variants_reason(base: &BaseModel, catalog: &Catalog, options: &Options) -> Option<Reason> {
+    let names: Vec<_> = catalog
+        .variants(base)
+        .map(|other| {
+            let context = other.context(options.method, options.training_type);
+            let context = context.map_or_else(String::new, |tokens| format!(" ({tokens} tokens)"));
+            format!("`{}`{context}", other.name)
+        })
+        .collect();
+    (!names.is_empty()).then(|| informs(format!("has the same weights as {}", names.join(", "))))
+}
+
+fn is_for_images(base: &BaseModel, shape: &ModelShape) -> bool {
+    base.vlm && !shape.is_multimodal
 }
 
 /// Nearest to the checkpoint's length first; the longer first where that is not known.
-fn compare_length(a: &BaseModel, b: &BaseModel, shape: &ModelShape, options: &Options) -> Ordering {
-    let (a, b) = (a.context(options.method), b.context(options.method));
-    match shape.context_length {
-        Some(ours) => a.abs_diff(ours).cmp(&b.abs_diff(ours)),
-        None => b.cmp(&a),
+fn compare_length(a: Option<u64>, b: Option<u64>, shape: &ModelShape) -> Ordering {
+    match (a, b, shape.context_length) {
+        (Some(a), Some(b), Some(ours)) => a.abs_diff(ours).cmp(&b.abs_diff(ours)),
+        _ => b.cmp(&a),
     }
-}
-
-/// The factor between two sizes, kept as a fraction so that comparing is exact.
-#[derive(Debug, Clone, Copy)]
-struct Distance {
-    larger: u128,
-    smaller: u64,
-    base_is_larger: bool,
-}
-
-impl Distance {
-    fn compare(self, other: Self) -> Ordering {
-        let ours = self.larger * u128::from(other.smaller);
-        ours.cmp(&(other.larger * u128::from(self.smaller)))
-    }
-
-    /// The factor: `4.1`, or `53` where it is large.
-    fn times(self) -> String {
-        let smaller = u128::from(self.smaller);
-        let tenths = (self.larger * 10 + smaller / 2) / smaller;
-        if tenths >= 100 {
-            return ((tenths + 5) / 10).to_string();
-        }
-        format!("{}.{}", tenths / 10, tenths % 10)
-    }
-}
-
-/// How far the base's size is from the nearest size that the checkpoint can have.
-fn size_distance(base: &BaseModel, shape: &ModelShape) -> Option<Distance> {
-    let base = base.parameters.filter(|&count| count > 0)?;
-    let least = shape.parameters.or(shape.parameters_at_least);
-    let most = shape.parameters.or(shape.parameters_at_most);
-    if least.is_none() && most.is_none() {
-        return None;
-    }
-    let ours = base
-        .min(most.unwrap_or(u64::MAX))
-        .max(least.unwrap_or(0))
-        .max(1);
-    Some(Distance {
-        larger: u128::from(base.max(ours)),
-        smaller: base.min(ours),
-        base_is_larger: base > ours,
-    })
-}
-
-/// The nearer first; a size that is not known comes last.
-fn nearer(a: Option<Distance>, b: Option<Distance>) -> Ordering {
-    match (a, b) {
-        (Some(a), Some(b)) => a.compare(b),
-        (Some(_), None) => Ordering::Less,
-        (None, Some(_)) => Ordering::Greater,
-        (None, None) => Ordering::Equal,
-    }
-}
-
-/// A parameter count as people say it: `671B`, `7B`, `1.7B`, `135M`.
-fn billions(count: u64) -> String {
-    const MILLION: u64 = 1_000_000;
-    if count < 1000 * MILLION - MILLION / 2 {
-        return format!("{}M", count.saturating_add(MILLION / 2) / MILLION);
-    }
-    let tenths = count.saturating_add(50 * MILLION) / (100 * MILLION);
-    if tenths >= 1000 || tenths.is_multiple_of(10) {
-        return format!("{}B", (tenths + 5) / 10);
-    }
-    format!("{}.{}B", tenths / 10, tenths % 10)
 }
 
 fn disqualifies(text: impl Into<String>) -> Reason {

@@ -6,18 +6,29 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use crate::structure::{self, Structure};
 use crate::suggest;
 
 /// How the weights are trained.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum TrainingType {
     /// A LoRA adapter beside frozen weights.
     Lora,
     /// All weights.
     Full,
+}
+
+impl TrainingType {
+    /// The word of the command line and the report.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Lora => "lora",
+            Self::Full => "full",
+        }
+    }
 }
 
 /// What the training data teaches.
@@ -31,7 +42,7 @@ pub enum TrainingMethod {
 }
 
 /// Where a parameter count was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ParametersFrom {
     /// The round figure in the model's name.
@@ -59,13 +70,13 @@ pub struct Catalog {
 }
 
 /// One base model.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BaseModel {
     /// What the platform calls it.
     pub name: String,
     /// The publisher's repository on the Hub.
-    pub hf_repo: String,
+    pub hf_repo: Option<String>,
     /// `model_type` of its config.json.
     pub model_type: Option<String>,
     /// First of `architectures` of its config.json.
@@ -74,12 +85,15 @@ pub struct BaseModel {
     pub parameters: Option<u64>,
     /// Where that count was read.
     pub parameters_from: Option<ParametersFrom>,
-    /// How it may be trained.
+    /// How it may be trained; empty where that is not known.
     pub training_types: Vec<TrainingType>,
     /// Longest sequence of supervised fine-tuning, tokens.
-    pub context_sft: u64,
+    pub context_sft: Option<u64>,
     /// Longest sequence of preference optimisation, tokens.
-    pub context_dpo: u64,
+    pub context_dpo: Option<u64>,
+    /// Longest sequence with which all weights are trained, where that is shorter.
+    #[serde(default)]
+    pub full_context_max: Option<u64>,
     /// Highest rank of a LoRA adapter, where the table gives it.
     pub lora_max_rank: Option<u64>,
     /// Whether it is trained with images.
@@ -112,9 +126,22 @@ impl Catalog {
         self.models.iter().find(|model| model.name == name)
     }
 
-    /// The name that a mistyped one most likely stands for.
+    /// The name that a mistyped one most likely stands for. The publisher's own name for a base model
+    /// means that base model, in the variant that the table has first.
     pub fn suggest(&self, name: &str) -> Option<&str> {
-        suggest::closest(name, self.models.iter().map(|model| model.name.as_str()))
+        let published = self.models.iter().find(|model| model.is_of(name));
+        let names = self.models.iter().map(|model| model.name.as_str());
+        published.map_or_else(
+            || suggest::closest(name, names),
+            |model| Some(model.name.as_str()),
+        )
+    }
+
+    /// The other base models with the same weights: trained with longer sequences, or with images.
+    pub fn variants<'a>(&'a self, base: &'a BaseModel) -> impl Iterator<Item = &'a BaseModel> {
+        let same = |other: &&BaseModel| other.name != base.name && other.hf_repo == base.hf_repo;
+        let rows = base.hf_repo.as_ref().map(|_| self.models.iter());
+        rows.into_iter().flatten().filter(same)
     }
 
     /// Another shipped catalog that knows this name: the newest one.
@@ -126,11 +153,35 @@ impl Catalog {
 
 impl BaseModel {
     /// Longest training sequence, tokens.
-    pub fn context(&self, method: TrainingMethod) -> u64 {
-        match method {
+    pub fn context(
+        &self,
+        method: TrainingMethod,
+        training_type: Option<TrainingType>,
+    ) -> Option<u64> {
+        let context = match method {
             TrainingMethod::Sft => self.context_sft,
             TrainingMethod::Dpo => self.context_dpo,
-        }
+        }?;
+        let of_full = self
+            .full_context_max
+            .filter(|_| training_type == Some(TrainingType::Full));
+        Some(context.min(of_full.unwrap_or(context)))
+    }
+
+    /// Whether a repository of this name is the publisher's.
+    pub fn is_of(&self, repository: &str) -> bool {
+        let published = self.hf_repo.as_ref();
+        published.is_some_and(|published| published.eq_ignore_ascii_case(repository))
+    }
+
+    /// Whether the platform or the publisher calls it so.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.is_of(name) || self.name.eq_ignore_ascii_case(name)
+    }
+
+    /// What it is made of, where that is known.
+    pub fn structure(&self) -> Option<&'static Structure> {
+        structure::of_repository(self.hf_repo.as_deref()?)
     }
 
     /// Whether it may be trained in this way.
@@ -166,7 +217,7 @@ mod tests {
             .flat_map(|catalog| &catalog.models)
         {
             assert!(
-                row.context_sft >= 1024 && row.context_dpo >= 1024,
+                row.context_sft >= Some(1024) && row.context_dpo >= Some(1024),
                 "{}",
                 row.name
             );
@@ -218,7 +269,7 @@ mod tests {
         let row = catalog("together-2025")
             .get("togethercomputer/llama-2-7b-chat")
             .unwrap();
-        assert_eq!((row.context_sft, row.context_dpo), (4096, 4096));
+        assert_eq!((row.context_sft, row.context_dpo), (Some(4096), Some(4096)));
         assert_eq!(row.model_type.as_deref(), Some("llama"));
         assert!(row.supports(TrainingType::Full));
         let r1 = catalog("together-2026")
@@ -226,10 +277,10 @@ mod tests {
             .unwrap();
         assert_eq!(
             (
-                r1.context(TrainingMethod::Sft),
-                r1.context(TrainingMethod::Dpo)
+                r1.context(TrainingMethod::Sft, None),
+                r1.context(TrainingMethod::Dpo, None)
             ),
-            (65536, 32768)
+            (Some(65536), Some(32768))
         );
         assert_eq!(r1.lora_max_rank, Some(16));
         assert!(!r1.supports(TrainingType::Full));
@@ -254,6 +305,58 @@ mod tests {
         assert_eq!(
             newest.suggest("sentence-transformers/all-MiniLM-L6-v2"),
             None
+        );
+    }
+
+    #[test]
+    fn the_publishers_name_means_the_platforms() {
+        let newest = catalog("together-2026");
+        for (published, name) in [
+            (
+                "meta-llama/Llama-3.3-70B-Instruct",
+                "meta-llama/Llama-3.3-70B-Instruct-Reference",
+            ),
+            (
+                "meta-llama/llama-3.1-8b-instruct",
+                "meta-llama/Meta-Llama-3.1-8B-Instruct-Reference",
+            ),
+        ] {
+            assert_eq!(newest.suggest(published), Some(name));
+        }
+        assert_eq!(
+            catalog("together-2025").suggest("meta-llama/Llama-2-7b-chat-hf"),
+            Some("togethercomputer/llama-2-7b-chat")
+        );
+    }
+
+    #[test]
+    fn variants_have_the_same_weights() {
+        let older = catalog("together-2025");
+        let base = older
+            .get("meta-llama/Llama-3.3-70B-Instruct-Reference")
+            .unwrap();
+        let names: Vec<_> = older.variants(base).map(|row| row.name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "meta-llama/Llama-3.3-70B-32k-Instruct-Reference",
+                "meta-llama/Llama-3.3-70B-131k-Instruct-Reference"
+            ]
+        );
+        let alone = older.get("togethercomputer/llama-2-7b-chat").unwrap();
+        assert_eq!(older.variants(alone).count(), 0);
+    }
+
+    #[test]
+    fn full_training_of_llama_3_1_ends_at_32k() {
+        let row = catalog("together-2025")
+            .get("meta-llama/Meta-Llama-3.1-8B-Instruct-Reference")
+            .unwrap();
+        let context = |kind| row.context(TrainingMethod::Sft, kind);
+        assert_eq!(context(Some(TrainingType::Full)), Some(32_768));
+        assert_eq!(
+            (context(Some(TrainingType::Lora)), context(None)),
+            (Some(131_072), Some(131_072))
         );
     }
 

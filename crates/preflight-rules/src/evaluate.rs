@@ -12,8 +12,8 @@ use crate::fit::{FitRequest, NodeFit, fit, node_fit};
 use crate::hardware::{Hardware, HardwareOption};
 use crate::policy::{CommandValues, Policy, SourceKind};
 use crate::report::{
-    Cost, FINDINGS_MAX, Finding, Fit, Level, ModelReport, OtherPolicy, Outcome, RuleRow, Target,
-    Verdict,
+    BaseModelMatch, Cost, FINDINGS_MAX, Finding, Fit, Level, ModelReport, OtherPolicy, Outcome,
+    RuleRow, Target, Verdict,
 };
 use crate::rule::{Category, Findings, Rule};
 use crate::rules::RULES;
@@ -42,7 +42,11 @@ pub fn evaluate(
     rows.extend(judge.last_row(&verdicts, &others));
     // Failures first; the order of the rules decides among equals.
     rows.sort_by_key(|row| row.outcome);
-    let next = next_commands(&judge.facts, policy, &verdicts, options);
+    let base_models = judge.base_models();
+    let named = base_models
+        .iter()
+        .find(|base| Some(&base.name) == options.base_model.as_ref());
+    let next = next_commands(&judge.facts, policy, &verdicts, options, named);
     let is_check_passed = verdicts
         .iter()
         .all(|(_, verdict)| *verdict == Verdict::Pass);
@@ -60,7 +64,7 @@ pub fn evaluate(
         other_policies: others,
         facts: summary::of(&judge.facts),
         fit: judge.fit(),
-        base_models: judge.base_models(),
+        base_models,
         verdicts,
         rules: rows,
         next,
@@ -269,7 +273,7 @@ impl<'a> Judge<'a> {
         )
     }
 
-    fn base_models(&self) -> Vec<crate::report::BaseModelMatch> {
+    fn base_models(&self) -> Vec<BaseModelMatch> {
         let catalog = self.policy.target(Target::FineTune).base_models();
         let case = self.case(Target::FineTune, &[], None);
         let model = adapters::whole_model(&self.facts);
@@ -403,6 +407,7 @@ fn next_commands(
     policy: &Policy,
     verdicts: &[(Target, Verdict)],
     options: &Options,
+    named: Option<&BaseModelMatch>,
 ) -> Vec<(Target, String)> {
     use preflight_model::snapshot::SourceKind as From;
     let origin = &facts.checkpoint.snapshot.origin;
@@ -439,6 +444,7 @@ fn next_commands(
                 is_adapter: facts.kind == Kind::Adapter,
                 is_full: options.training_type == Some(crate::catalog::TrainingType::Full),
                 is_dpo: options.method == crate::catalog::TrainingMethod::Dpo,
+                max_seq_length: named.and_then(|base| base.max_seq_length),
                 ..CommandValues::default()
             };
             let lines = policy.target(*target).commands(from, &values)?;

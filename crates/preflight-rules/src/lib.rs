@@ -13,6 +13,7 @@ pub mod report;
 mod rule;
 mod rules;
 mod shape;
+pub mod structure;
 pub mod suggest;
 mod summary;
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::catalog::TrainingType;
+
 /// What the model is meant for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Target {
@@ -358,8 +360,66 @@ pub struct BaseModelMatch {
     pub name: String,
     /// Whether nothing known speaks against it.
     pub compatible: bool,
+    /// In one word.
+    pub verdict: BaseModelVerdict,
+    /// What the order goes by.
+    pub score: BaseModelScore,
+    /// Its `model_type`, where it is known.
+    pub model_type: Option<String>,
+    /// Its parameters, nominal, where they are known.
+    pub parameters: Option<u64>,
+    /// Its parameters in those of the checkpoint: 2 is twice the size.
+    pub size_ratio: Option<f64>,
+    /// Longest sequence that it trains with by the asked method, tokens.
+    pub context: Option<u64>,
+    /// What to pass as `max_seq_length`, where that is beyond what the checkpoint takes.
+    pub max_seq_length: Option<u64>,
+    /// How it may be trained; empty where that is not known.
+    pub training_types: Vec<TrainingType>,
+    /// Highest rank of a LoRA adapter, where the catalog gives it.
+    pub lora_max_rank: Option<u64>,
     /// What speaks for and against it, most important first.
     pub reasons: Vec<String>,
+}
+
+/// How a base model suits, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BaseModelVerdict {
+    /// As it is.
+    Suits,
+    /// With a `max_seq_length`.
+    WithShorterSequences,
+    /// Its architecture or the checkpoint's is not known.
+    NotCompared,
+    /// The job would break.
+    Incompatible,
+}
+
+impl BaseModelVerdict {
+    /// The word of the report.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Suits => "suits",
+            Self::WithShorterSequences => "suits-with-shorter-sequences",
+            Self::NotCompared => "not-compared",
+            Self::Incompatible => "incompatible",
+        }
+    }
+}
+
+/// What base models are ranked by: each part from 0 to 1, `None` where it is not known. The first
+/// part that differs decides.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct BaseModelScore {
+    /// 1 for the same, 0.5 for the language model inside a multimodal one, 0.25 where it is not known,
+    /// 0 for another; three quarters of that for a variant that is trained with images.
+    pub architecture: f64,
+    /// 1 where its sequences are within what the checkpoint takes.
+    pub length: Option<f64>,
+    /// The smaller size as a share of the larger.
+    pub size: Option<f64>,
+    /// Share of what is known of both structures that agrees.
+    pub structure: Option<f64>,
 }
 
 /// What looking cost.

@@ -7,6 +7,7 @@ use preflight_model::task::Task;
 
 use crate::base_models::{self, ModelShape};
 use crate::case::Case;
+use crate::structure::Structure;
 
 /// The shape that base models are compared with.
 pub(crate) fn of<'a>(facts: &'a Facts<'a>) -> ModelShape<'a> {
@@ -21,6 +22,7 @@ pub(crate) fn of<'a>(facts: &'a Facts<'a>) -> ModelShape<'a> {
         parameters_at_most: parameters.at_most,
         context_length: checkpoint.context_length,
         is_multimodal: facts.modalities().len() > 1,
+        structure: Structure::of_checkpoint(checkpoint),
     }
 }
 

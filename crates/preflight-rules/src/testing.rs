@@ -36,6 +36,7 @@ use crate::case::Options;
 use crate::evaluate;
 use crate::policy::Policy;
 use crate::report::{Cost, Finding, ModelReport, RuleRow, Target};
+use crate::structure::Structure;
 
 /// A repository that passes every rule.
 const SOUND: &str = r#"
@@ -173,6 +174,11 @@ impl Repo {
         files.retain(|path, _| !path.starts_with("base/"));
         repo.snapshot.files = listing.unwrap_or_else(|| Fact::Known(files.into_values().collect()));
         repo
+    }
+
+    /// What its config says it is made of.
+    pub(crate) fn structure(&self) -> Structure {
+        Structure::of_checkpoint(&Checkpoint::read(&self.snapshot)).unwrap()
     }
 
     /// The whole report, for both targets.

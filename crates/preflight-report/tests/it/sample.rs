@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use preflight_rules::catalog::TrainingType;
 use preflight_rules::report::{
-    AdapterSummary, BaseModelMatch, Cost, FactsSummary, Finding, Fit, FitOption, FitVerdict, Level,
-    ModelReport, OtherPolicy, Outcome, ParametersSummary, Report, RuleRow, Target, Verdict,
+    AdapterSummary, BaseModelMatch, BaseModelScore, BaseModelVerdict, Cost, FactsSummary, Finding,
+    Fit, FitOption, FitVerdict, Level, ModelReport, OtherPolicy, Outcome, ParametersSummary,
+    Report, RuleRow, Target, Verdict,
 };
 
 const BOTH: [Target; 2] = Target::ALL;
@@ -170,6 +172,24 @@ fn base_models() -> Vec<BaseModelMatch> {
     let base = |name: &str, compatible, reasons: &[&str]| BaseModelMatch {
         name: name.into(),
         compatible,
+        verdict: if compatible {
+            BaseModelVerdict::Suits
+        } else {
+            BaseModelVerdict::Incompatible
+        },
+        score: BaseModelScore {
+            architecture: if compatible { 1.0 } else { 0.0 },
+            length: Some(1.0),
+            size: Some(0.25),
+            structure: None,
+        },
+        model_type: compatible.then(|| "llama".into()),
+        parameters: Some(7_000_000_000),
+        size_ratio: Some(4.0),
+        context: Some(4096),
+        max_seq_length: None,
+        training_types: vec![TrainingType::Lora, TrainingType::Full],
+        lora_max_rank: None,
         reasons: reasons.iter().map(ToString::to_string).collect(),
     };
     vec![

@@ -1,4 +1,5 @@
 use super::*;
+use crate::structure::Mixer;
 
 /// `HuggingFaceTB/SmolLM2-1.7B-Instruct`, the platform's own example.
 const SMOLLM2: ModelShape = ModelShape {
@@ -9,10 +10,18 @@ const SMOLLM2: ModelShape = ModelShape {
     parameters_at_most: None,
     context_length: Some(8192),
     is_multimodal: false,
+    structure: None,
 };
 
 fn catalog(id: &str) -> &'static Catalog {
     Catalog::load(id).unwrap()
+}
+
+/// The judgement of a base model in the catalog that has it.
+fn judge(base: &BaseModel, shape: &ModelShape, options: &Options) -> Judgement {
+    let mut catalogs = Catalog::shipped().iter();
+    let catalog = catalogs.find(|catalog| catalog.get(&base.name) == Some(base));
+    super::judge(base, catalog.unwrap(), shape, options)
 }
 
 fn base(name: &str) -> &'static BaseModel {
@@ -296,7 +305,7 @@ fn bounds_are_enough_to_rank_by_size() {
     };
     let seven = base("togethercomputer/llama-2-7b-chat");
     let distance = |shape: &ModelShape| {
-        let distance = size_distance(seven, shape)?;
+        let distance = Distance::of(seven, shape)?;
         Some((distance.larger, distance.smaller))
     };
     assert_eq!(
@@ -337,4 +346,231 @@ fn sizes_read_as_people_say_them() {
     ] {
         assert_eq!(billions(count), text);
     }
+}
+
+/// The platform's example with the structure that its config.json gives.
+fn smollm2() -> ModelShape<'static> {
+    ModelShape {
+        structure: Some(Structure {
+            attention_heads: Some(32),
+            kv_heads: Some(32),
+            latent: Some(false),
+            head_dim: Some(64),
+            vocabulary: Some(49152),
+            tokenizer: Some("GPT2".into()),
+            tied: Some(true),
+            rope: Some("default".into()),
+            experts: Some(0),
+            experts_per_token: None,
+            mixers: Some(vec![Mixer::Attention]),
+        }),
+        ..SMOLLM2
+    }
+}
+
+/// The platform itself pairs these two, so nothing in which they differ may disqualify.
+#[test]
+fn what_the_platforms_example_differs_in_is_told_and_no_obstacle() {
+    let judged = judge(
+        base("togethercomputer/llama-2-7b-chat"),
+        &smollm2(),
+        &Options::default(),
+    );
+    assert!(judged.compatible);
+    assert!(texts(&judged).contains(
+        &"differs in head size (128, the checkpoint's 64), vocabulary (32000, the checkpoint's 49152), tokenizer (Llama, the checkpoint's GPT2) and tied embeddings (no, the checkpoint's yes), which is no obstacle"
+    ));
+    let ranked = rank(&smollm2(), catalog("together-2025"), &Options::default());
+    assert_eq!(ranked[0].name, "togethercomputer/llama-2-7b-chat");
+    let score = ranked[0].score;
+    assert_eq!((score.architecture, score.length), (1.0, Some(1.0)));
+    assert_eq!(format!("{:.2}", score.size.unwrap()), "0.24");
+    assert_eq!(format!("{:.2}", score.structure.unwrap()), "0.33");
+    assert_eq!(format!("{:.2}", ranked[0].size_ratio.unwrap()), "4.09");
+}
+
+#[test]
+fn what_is_not_known_of_a_structure_says_nothing() {
+    let mut shape = smollm2();
+    shape.structure = Some(Structure::default());
+    let judged = judge(
+        base("togethercomputer/llama-2-7b-chat"),
+        &shape,
+        &Options::default(),
+    );
+    assert!(
+        !texts(&judged)
+            .iter()
+            .any(|text| text.contains("differs in"))
+    );
+    assert!(judged.compatible);
+}
+
+/// The order is that of the scores.
+#[test]
+fn the_first_part_of_the_score_that_differs_decides() {
+    for shape in [smollm2(), SMOLLM2] {
+        for id in ["together-2025", "together-2026"] {
+            let ranked = rank(&shape, catalog(id), &Options::default());
+            let key = |row: &BaseModelMatch| {
+                let known = |part: Option<f64>| part.unwrap_or(-1.0);
+                (
+                    f64::from(u8::from(row.compatible)),
+                    row.score.architecture,
+                    known(row.score.length),
+                    known(row.score.size),
+                    known(row.score.structure),
+                )
+            };
+            for pair in ranked.windows(2).filter(|pair| pair[1].compatible) {
+                assert!(key(&pair[0]) >= key(&pair[1]), "{pair:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn layers_of_another_kind_disqualify_only_where_both_are_known() {
+    let of = |mixers: Option<Vec<Mixer>>, experts| ModelShape {
+        model_type: Some("nemotron_h"),
+        structure: Some(Structure {
+            experts,
+            mixers,
+            ..Structure::default()
+        }),
+        ..ModelShape::default()
+    };
+    let hybrid = base("nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-BF16");
+    let judged = |shape: &ModelShape| judge(hybrid, shape, &Options::default());
+    let both = Some(vec![Mixer::Attention, Mixer::StateSpace]);
+    assert!(judged(&of(both.clone(), Some(128))).compatible);
+    assert!(judged(&of(None, None)).compatible);
+    let attention = judged(&of(Some(vec![Mixer::Attention]), Some(128)));
+    assert_eq!(
+        texts(&attention)[0],
+        "its layers are attention and state space, the checkpoint's are attention"
+    );
+    assert!(!attention.compatible);
+    assert_eq!(
+        texts(&judged(&of(both, Some(0))))[0],
+        "its layers have experts, the checkpoint's are dense"
+    );
+}
+
+#[test]
+fn variants_of_one_model_name_each_other() {
+    let shape = ModelShape {
+        model_type: Some("llama"),
+        parameters: Some(70_553_706_496),
+        context_length: Some(131_072),
+        ..ModelShape::default()
+    };
+    let short = judge(
+        base("meta-llama/Meta-Llama-3.1-70B-Reference"),
+        &shape,
+        &Options::default(),
+    );
+    assert!(texts(&short).contains(
+        &"has the same weights as `meta-llama/Meta-Llama-3.1-70B-32k-Reference` (32768 tokens), `meta-llama/Meta-Llama-3.1-70B-131k-Reference` (131072 tokens)"
+    ));
+    // The length nearest to the checkpoint's comes first, and full training excludes the long ones.
+    let first = |training_type| {
+        let options = Options {
+            training_type,
+            ..Options::default()
+        };
+        rank(&shape, catalog("together-2025"), &options)[0]
+            .name
+            .clone()
+    };
+    assert!(first(None).contains("-131k"), "{}", first(None));
+    let full = first(Some(TrainingType::Full));
+    assert!(!full.contains("-131k") && !full.contains("-32k"), "{full}");
+}
+
+#[test]
+fn odd_rows_are_told_as_printed() {
+    let shape = ModelShape {
+        model_type: Some("qwen3_moe"),
+        context_length: Some(32768),
+        ..ModelShape::default()
+    };
+    let dpo = Options {
+        method: TrainingMethod::Dpo,
+        ..Options::default()
+    };
+    let text = "the table prints longer sequences for DPO (32768) than for SFT (8192)";
+    let row = base("Qwen/Qwen3-30B-A3B");
+    assert!(texts(&judge(row, &shape, &dpo)).contains(&text));
+    assert!(!texts(&judge(row, &shape, &Options::default())).contains(&text));
+    let full = Options {
+        training_type: Some(TrainingType::Full),
+        ..Options::default()
+    };
+    let judged = judge(
+        base("meta-llama/Meta-Llama-3.1-8B-Instruct-Reference"),
+        &ModelShape {
+            context_length: Some(131_072),
+            ..SMOLLM2
+        },
+        &full,
+    );
+    assert_eq!(judged.context, Some(32_768));
+    assert!(texts(&judged).contains(&"full fine-tuning with up to 32768 tokens only"));
+}
+
+#[test]
+fn another_class_of_the_same_type_is_a_warning() {
+    let shape = ModelShape {
+        class: Some("LlamaForSequenceClassification"),
+        ..SMOLLM2
+    };
+    let judged = judge(
+        base("togethercomputer/llama-2-7b-chat"),
+        &shape,
+        &Options::default(),
+    );
+    assert!(
+        judged.compatible
+            && texts(&judged)[0].contains("the checkpoint names `LlamaForSequenceClassification`")
+    );
+    let old_spelling = ModelShape {
+        class: Some("LLaMAForCausalLM"),
+        ..SMOLLM2
+    };
+    assert!(
+        texts(&super::judge(
+            base("togethercomputer/llama-2-7b-chat"),
+            catalog("together-2025"),
+            &old_spelling,
+            &Options::default()
+        ))
+        .contains(&"same architecture, `llama`")
+    );
+}
+
+/// A catalog of the API's may know a name and nothing else.
+#[test]
+fn a_base_that_is_only_a_name_is_not_compared() {
+    let bare: BaseModel = serde_json::from_value(serde_json::json!({
+        "name": "acme/new", "hf_repo": null, "model_type": null, "architecture": null,
+        "parameters": null, "parameters_from": null, "training_types": [],
+        "context_sft": null, "context_dpo": null, "lora_max_rank": null, "vlm": false,
+    }))
+    .unwrap();
+    let judged = super::judge(
+        &bare,
+        catalog("together-2026"),
+        &SMOLLM2,
+        &Options::default(),
+    );
+    assert!(judged.compatible);
+    assert_eq!(
+        texts(&judged),
+        [
+            "its architecture is not known here, so it was not compared",
+            "how it is trained is not known",
+            "how long its training sequences may be is not known",
+        ]
+    );
 }

@@ -174,7 +174,7 @@ fn is_another(name: &str, case: &Case<'_>) -> bool {
     let catalogs = own.into_iter().chain(Catalog::shipped());
     let mut rows = catalogs.flat_map(|catalog| &catalog.models);
     let name = unquantized(name);
-    rows.any(|row| row.hf_repo.eq_ignore_ascii_case(name) || row.name.eq_ignore_ascii_case(name))
+    rows.any(|row| row.is_called(name))
 }
 
 /// Of a served base whose shapes are not known: whether the architecture could be its.

@@ -72,10 +72,7 @@ fn trained(facts: &Facts<'_>, case: &Case<'_>) -> (u64, String) {
         .flat_map(|catalog| &catalog.models);
     let mut limits = rows.filter_map(|row| Some((row, row.lora_max_rank?)));
     let of_base = limits.find(|(row, _)| {
-        platform == Some(row.name.as_str())
-            || names.iter().any(|name| {
-                name.eq_ignore_ascii_case(&row.hf_repo) || name.eq_ignore_ascii_case(&row.name)
-            })
+        platform == Some(row.name.as_str()) || names.iter().any(|name| row.is_called(name))
     });
     if let Some((row, limit)) = of_base {
         let name = &row.name;

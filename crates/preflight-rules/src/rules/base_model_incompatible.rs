@@ -2,9 +2,10 @@ use preflight_model::fact::Gap;
 use preflight_model::facts::Facts;
 
 use super::config_of;
-use crate::base_models::{Weight, judge, propose};
+use crate::base_models::{ModelShape, Weight, judge, propose};
 use crate::case::Case;
-use crate::report::Finding;
+use crate::policy::Policy;
+use crate::report::{BaseModelMatch, Finding};
 use crate::rule::{Category, Findings, Outcome, Rule};
 use crate::shape::{self, ranking_options};
 
@@ -32,8 +33,9 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     };
     let shape = shape::of(facts);
     let options = ranking_options(case);
-    let best: Vec<_> = propose(&shape, catalog, &options)
-        .into_iter()
+    let proposals = propose(&shape, catalog, &options);
+    let best: Vec<_> = proposals
+        .iter()
         .take(PROPOSALS)
         .map(|base| format!("`{}`", base.name))
         .collect();
@@ -63,10 +65,14 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
             );
             return Ok(propose_instead(Findings::problem(finding)));
         }
-        return Ok(Findings::none().with_note(Finding::new(format!(
+        let mut findings = Findings::none().with_note(Finding::new(format!(
             "no base model was named; {} would be the best",
             best.join(", ")
-        ))));
+        )));
+        if let Some(text) = all_too_long(&shape, &proposals, case) {
+            findings = findings.with_note(Finding::new(text));
+        }
+        return Ok(findings);
     };
     let Some(base) = catalog.get(name) else {
         let elsewhere = case.policy.base_model_known_elsewhere(name);
@@ -84,7 +90,7 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
         ));
         return Ok(propose_instead(Findings::problem(finding)));
     };
-    let judgement = judge(base, &shape, &options);
+    let judgement = judge(base, catalog, &shape, &options);
     let mut findings = Findings::none();
     for reason in &judgement.reasons {
         let finding = Finding::new(format!("`{name}`: {}", reason.text));
@@ -100,6 +106,39 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     } else {
         propose_instead(findings)
     })
+}
+
+/// What is to be said where every base model of the architecture trains with longer sequences than the
+/// checkpoint takes: what to pass, and which policy has a shorter one.
+fn all_too_long(
+    shape: &ModelShape,
+    proposals: &[BaseModelMatch],
+    case: &Case<'_>,
+) -> Option<String> {
+    let ours = shape.context_length?;
+    if proposals.iter().any(|base| base.max_seq_length.is_none()) {
+        return None;
+    }
+    let shortest = proposals.iter().min_by_key(|base| base.context)?;
+    let options = ranking_options(case);
+    let others = Policy::shipped()
+        .iter()
+        .filter(|other| other.id != case.policy.id);
+    let elsewhere = others.rev().find_map(|other| {
+        let catalog = other.target(case.target).base_models().ok().flatten()?;
+        let best = propose(shape, catalog, &options).into_iter().next()?;
+        let tokens = best.context.filter(|_| best.max_seq_length.is_none())?;
+        Some(format!(
+            "; policy `{}` has `{}` with {tokens}",
+            other.id, best.name
+        ))
+    });
+    Some(format!(
+        "no base model of the architecture trains with sequences as short as the checkpoint's {ours} tokens (the shortest is `{}` with {}): pass a `max_seq_length` of at most {ours}{}",
+        shortest.name,
+        shortest.context?,
+        elsewhere.unwrap_or_default()
+    ))
 }
 
 #[cfg(test)]
@@ -146,6 +185,48 @@ mod tests {
                 && got.contains("pass a `max_seq_length` of at most 8192"),
             "{got}"
         );
+    }
+
+    #[test]
+    fn the_publishers_name_is_translated() {
+        let got = run("base-model: meta-llama/Llama-3.1-8B-Instruct\n");
+        assert!(
+            got.contains("did you mean `meta-llama/Meta-Llama-3.1-8B-Instruct-Reference`?"),
+            "{got}"
+        );
+    }
+
+    /// The documentation's example under the catalog that no longer has its base.
+    #[test]
+    fn a_catalog_without_a_base_of_the_length_says_so() {
+        let got = run("policy: together-2026-07\n");
+        assert!(
+            got.contains("as short as the checkpoint's 8192 tokens (the shortest is `meta-llama/Llama-3.3-70B-Instruct-Reference` with 24576): pass a `max_seq_length` of at most 8192; policy `together-2025-11` has `togethercomputer/llama-2-7b-chat` with 4096"),
+            "{got}"
+        );
+        assert!(!run("").contains("as short as"));
+    }
+
+    /// Gemma 4 has dense models and models with experts under one type and class.
+    #[test]
+    fn layers_of_another_kind_break_the_job() {
+        let gemma = |base: &str, more: &str| {
+            run(&format!(
+                "policy: together-2026-07\nbase-model: google/gemma-4-{base}\n//- config.json +\n\
+                 {{\"model_type\": \"gemma4\", \"architectures\": [\"Gemma4ForConditionalGeneration\"], \"text_config\": {{\"model_type\": \"gemma4_text\", {more}}}}}"
+            ))
+        };
+        let dense = "\"enable_moe_block\": false";
+        let experts = "\"num_experts\": 128, \"enable_moe_block\": true";
+        assert!(gemma("31B-it", dense).contains("fine-tune: pass"));
+        assert!(gemma("26B-A4B-it", experts).contains("fine-tune: pass"));
+        let got = gemma("26B-A4B-it", dense);
+        assert!(
+            got.contains("its layers have experts, the checkpoint's are dense")
+                && got.contains("fix: name one of `google/gemma-4-31B-it`"),
+            "{got}"
+        );
+        assert!(gemma("31B-it", experts).contains("its layers are dense"));
     }
 
     #[test]

@@ -1,0 +1,63 @@
+//! `base-models [MODEL]`: the catalog, or its ranking for a model.
+
+use preflight_report::base_models;
+use preflight_rules::catalog::Catalog;
+use preflight_rules::report::Target;
+use preflight_source::ModelRef;
+
+use crate::args::{BaseModels, ListFormat};
+use crate::check::Judge;
+use crate::failure::Failure;
+use crate::read::Reading;
+use crate::{check, policy, screen};
+
+/// Lists the base models, or ranks them for a model.
+pub(crate) fn run(arguments: &BaseModels) -> Result<(), Failure> {
+    let policy = policy::choose(&arguments.policy.policy)?;
+    let Ok(Some(catalog)) = policy.target(Target::FineTune).base_models() else {
+        return Err(Failure::undecided(format!(
+            "the base models of policy `{}` are not known",
+            policy.id
+        )));
+    };
+    let Some(model) = &arguments.model else {
+        return all(catalog, arguments);
+    };
+    let judge = Judge {
+        reading: Reading::new(&arguments.hub),
+        targets: &[Target::FineTune],
+        policy: &policy,
+        options: &check::training(&arguments.training),
+    };
+    let model = judge.reading.at_revision(ModelRef::from_argument(model)?)?;
+    let report = judge.check(&model)?;
+    if report.base_models.is_empty() {
+        return Err(Failure::undecided(format!(
+            "`{}` cannot be compared: its config.json could not be read",
+            report.input
+        )));
+    }
+    let named = base_models::Named {
+        model: &report.input,
+        policy: (&policy.id, &policy.as_of),
+        catalog: (&catalog.as_of, "built-in"),
+    };
+    screen::print(&match arguments.format {
+        ListFormat::Json => base_models::json(&named, &report.base_models),
+        ListFormat::Table => base_models::table(
+            &named,
+            &report.base_models,
+            screen::width().into(),
+            arguments.verbose,
+        ),
+    })
+}
+
+fn all(catalog: &Catalog, arguments: &BaseModels) -> Result<(), Failure> {
+    screen::print(&match arguments.format {
+        ListFormat::Json => base_models::catalog_json(catalog, "built-in"),
+        ListFormat::Table => {
+            base_models::catalog_table(catalog, "built-in", screen::width().into())
+        }
+    })
+}
