@@ -107,7 +107,7 @@ def on_the_hub(options, headers, venv):
     hub = Hub(options.profile, SCRATCH / "root", options.rtt_ms)
     ours = ROOT / "target" / options.profile / "byom-preflight"
     tools = {
-        "byom-preflight": [ours, "check", "--format", "json"],
+        "byom-preflight": [ours, "check", "--no-cache", "--format", "json"],
         "huggingface_hub": [venv, "-c", THEIRS.format(call="get_safetensors_metadata")],
         "huggingface_hub, one request": [venv, "-c", THEIRS.format(call="get_sharded_safetensors_metadata")],
         "hf-mem": [venv, ROOT / "bench" / "hf_mem_here.py", "--model-id"],

@@ -13,6 +13,7 @@ mod repo;
 mod adapters;
 mod bad_files;
 mod bad_weights;
+mod cache;
 mod command_line;
 mod fixtures;
 mod formats;

@@ -1,4 +1,4 @@
-//! What the README and the guide to adapters show is what the program prints.
+//! What the README and the guides show is what the program prints.
 
 use crate::program::{Program, root};
 
@@ -17,6 +17,7 @@ fn every_example_is_real_output() {
     let pages = [
         ("README.md", "cargo run --release --"),
         ("docs/adapters.md", "byom-preflight"),
+        ("docs/many-models.md", "byom-preflight"),
     ];
     for (page, prompt) in pages {
         is_real_output(page, prompt);

@@ -44,6 +44,17 @@ pub(crate) enum Command {
     },
     /// Save what a check needs of a model as a recording
     Record(Record),
+    /// Show where what was read of the Hub is kept, and how much
+    Cache {
+        #[command(subcommand)]
+        action: Option<CacheAction>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheAction {
+    /// Remove all of it
+    Clear,
 }
 
 #[derive(Debug, Args)]
@@ -119,6 +130,9 @@ pub(crate) struct HubChoice {
     /// Read the Hub's cache only; also `HF_HUB_OFFLINE=1`
     #[arg(long)]
     pub(crate) offline: bool,
+    /// Read everything anew and keep nothing of it
+    #[arg(long)]
+    pub(crate) no_cache: bool,
     /// Most that is downloaded of an archive behind a URL, for example 500MB or 20GB
     #[arg(long, value_name = "SIZE", default_value_t = Bytes(preflight_source::archive::DOWNLOAD_BYTES_MAX))]
     pub(crate) max_download: Bytes,

@@ -2,6 +2,7 @@
 
 mod args;
 mod base_models;
+mod cache;
 mod check;
 mod failure;
 mod inputs;
@@ -51,6 +52,7 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
             screen::print(&String::from_utf8_lossy(&script))?;
         }
         Command::Record(arguments) => record(arguments)?,
+        Command::Cache { action } => cache::run(action.as_ref())?,
     }
     Ok(PASS)
 }

@@ -1,7 +1,7 @@
 //! From MODEL to snapshot: how the Hub and S3 are asked, and a line on the terminal while it takes long.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -14,6 +14,7 @@ use preflight_source::{
 use tokio::runtime::{Builder, Handle};
 
 use crate::args::HubChoice;
+use crate::cache;
 use crate::failure::say;
 use crate::progress::{INTERVAL, Progress};
 
@@ -60,8 +61,9 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Fails where the command line says of the Hub what cannot be.
+    /// Fails where the command line says of the Hub what cannot be, or the environment of the cache.
     pub(crate) fn must_be_possible(&self) -> Result<(), Error> {
+        cache::of_environment()?;
         match (&self.hub.endpoint, &self.hub.token) {
             (None, None) => Ok(()),
             _ => self.hub_options().map(drop),
@@ -179,6 +181,11 @@ impl<'a> Reading<'a> {
         }
         if self.hub.offline {
             options = options.offline();
+        }
+        if !self.hub.no_cache
+            && let Some(cache) = cache::of_environment()?
+        {
+            options = options.recordings(Arc::new(cache));
         }
         let patience = if self.is_many {
             PATIENCE

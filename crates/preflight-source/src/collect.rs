@@ -11,6 +11,7 @@ use preflight_model::wanted;
 use tokio::sync::OnceCell;
 
 use crate::Error;
+use crate::blocking::blocking;
 use crate::first_range::FirstRange;
 use crate::source::{BoxFuture, Cost, FileKind, ListedFile, Source};
 
@@ -85,12 +86,18 @@ pub(crate) async fn collect_one(
     limits: &Limits,
 ) -> Result<(Snapshot, Fact<Box<dyn Source>>), Error> {
     let listing = source.list().await?;
+    let mut is_new = true;
     let files = match listing.files {
         Fact::Known(mut files) => {
             files.sort_by(|one, other| one.path.cmp(&other.path));
             files.dedup_by(|one, other| one.path == other.path);
             let is_recording = listing.origin.source == SourceKind::Recording;
-            Fact::Known(read_files(source, limits, files, is_recording).await)
+            if let Some(kept) = read_kept(source, limits, &files).await {
+                is_new = false;
+                Fact::Known(kept)
+            } else {
+                Fact::Known(read_files(source, limits, files, is_recording).await)
+            }
         }
         unknown => unknown.map(|_| Vec::new()),
     };
@@ -102,7 +109,42 @@ pub(crate) async fn collect_one(
         container: listing.container,
         base: Fact::Absent,
     };
+    if let Some(entry) = source.kept().filter(|_| is_new) {
+        let (entry, copy) = (entry.clone(), snapshot.clone());
+        // A cache that cannot be written changes nothing.
+        let _ = blocking("cache", move || {
+            entry.keep(&copy);
+            Ok(())
+        })
+        .await;
+    }
     Ok((snapshot, listing.base))
+}
+
+/// The listed files as they were kept at an earlier time; none where that is not all that would be read now.
+async fn read_kept(
+    source: &dyn Source,
+    limits: &Limits,
+    listed: &[ListedFile],
+) -> Option<Vec<File>> {
+    let entry = source.kept()?.clone();
+    let recording = blocking("cache", move || Ok(entry.open())).await.ok()??;
+    let Fact::Known(kept) = recording.list().await.ok()?.files else {
+        return None;
+    };
+    let kept = read_files(&recording, limits, kept, true).await;
+    let is_same = |(kept, listed): (&File, &ListedFile)| {
+        kept.path == listed.path
+            && kept.size == listed.size
+            && !matches!(kept.content, Content::Unavailable(_))
+    };
+    let is_all = kept.len() == listed.len() && kept.iter().zip(listed).all(is_same);
+    // The checksums are those of today: a gate hides them from some.
+    let files = kept.into_iter().zip(listed).map(|(kept, listed)| File {
+        sha256: listed.sha256.clone(),
+        ..kept
+    });
+    is_all.then(|| files.collect())
 }
 
 async fn read_files(

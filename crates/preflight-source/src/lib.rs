@@ -30,6 +30,6 @@ pub use folder::Folder;
 pub use hub::{Hub, HubOptions};
 pub use model_ref::{ModelRef, SecretUrl, masked};
 pub use open::open;
-pub use recording::Recording;
+pub use recording::{Recording, RecordingCache};
 pub use s3::{S3, S3Options};
 pub use source::{BoxFuture, Cost, FileKind, ListedFile, Listing, Meter, Source};

@@ -10,6 +10,7 @@ use preflight_model::fact::Fact;
 use preflight_model::snapshot::{Access, Origin};
 
 use crate::Error;
+use crate::recording::Entry;
 
 /// A place with one repository: list it, read ranges of its files. `tests/conformance.rs` holds what
 /// every source must do.
@@ -42,6 +43,11 @@ pub trait Source: std::fmt::Debug + Send + Sync {
     /// Finds out where the bytes of the file at `path` are, so that the next read of it goes straight there;
     /// `None` where there is nothing to find out. A failure is left to that read.
     fn locate<'a>(&'a self, _path: &'a str) -> Option<BoxFuture<'a, ()>> {
+        None
+    }
+
+    /// Where what is read is kept for the next time, once it is listed; none where nothing is kept.
+    fn kept(&self) -> Option<&Entry> {
         None
     }
 

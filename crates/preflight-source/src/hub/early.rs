@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use preflight_model::wanted;
+use reqwest::Url;
 use tokio::task::JoinHandle;
 
 use super::address::MAIN;
@@ -69,20 +70,7 @@ impl Early {
         header_bytes: u64,
     ) -> Self {
         let file = |path| client.endpoint.file(id, revision.unwrap_or(MAIN), path);
-        let small = FILES.map(|path| {
-            let (client, url) = (Arc::clone(client), file(path));
-            let read = async move {
-                let bytes_max = wanted::bytes_max(path);
-                // What is read again later is not worth a second attempt; a gate is.
-                let (head, bytes) = if path == GATE {
-                    client.get(&url, bytes_max).await?
-                } else {
-                    client.get_once(&url, bytes_max).await?
-                };
-                Ok(Start::whole(&head, bytes))
-            };
-            (path, Task::start(read))
-        });
+        let small = FILES.map(|path| (path, Self::small(client, file(path), path)));
         let starts = [
             (wanted::SINGLE, header_bytes),
             (wanted::TOKENIZER, wanted::TOKENIZER_START_BYTES),
@@ -93,6 +81,32 @@ impl Early {
             (path, Task::start(start))
         });
         Self(Mutex::new(small.into_iter().chain(starts).collect()))
+    }
+
+    /// Starts to read only what shows whether a gate is open to us.
+    pub(super) fn start_gate(client: &Arc<Client>, id: &str, commit: &str) -> Self {
+        let url = client.endpoint.file(id, commit, GATE);
+        let gate = Self::small(client, url, GATE);
+        Self(Mutex::new(BTreeMap::from([(GATE, gate)])))
+    }
+
+    fn small(client: &Arc<Client>, url: Url, path: &'static str) -> Read {
+        let client = Arc::clone(client);
+        Task::start(async move {
+            let bytes_max = wanted::bytes_max(path);
+            // What is read again later is not worth a second attempt; a gate is.
+            let (head, bytes) = if path == GATE {
+                client.get(&url, bytes_max).await?
+            } else {
+                client.get_once(&url, bytes_max).await?
+            };
+            Ok(Start::whole(&head, bytes))
+        })
+    }
+
+    /// Whether [`Early::gate`] was answered with the file.
+    pub(super) fn is_gate_open(&self) -> bool {
+        matches!(self.reads().get(GATE), Some(Read::Done(_)))
     }
 
     /// Why the Hub does not let us read a file of a gated repository, where it does not.

@@ -20,16 +20,25 @@ pub(crate) fn is_true(value: Option<&str>) -> bool {
     matches!(value.as_str(), "1" | "ON" | "YES" | "TRUE")
 }
 
+/// The folder for the caches of all programs of a user: `XDG_CACHE_HOME`, or `.cache` in the home.
+fn caches(environment: Environment<'_>) -> Option<PathBuf> {
+    match environment("XDG_CACHE_HOME") {
+        Some(caches) => Some(expand(&caches, environment)),
+        None => user_home(environment).map(|home| home.join(".cache")),
+    }
+}
+
+/// The same in the environment of the process.
+pub(crate) fn caches_of_process() -> Option<PathBuf> {
+    caches(&process)
+}
+
 /// The Hub's home: `HF_HOME`, or `huggingface` in the user's cache.
 pub(crate) fn home(environment: Environment<'_>) -> Option<PathBuf> {
     if let Some(home) = environment("HF_HOME") {
         return Some(expand(&home, environment));
     }
-    let cache = match environment("XDG_CACHE_HOME") {
-        Some(cache) => expand(&cache, environment),
-        None => user_home(environment)?.join(".cache"),
-    };
-    Some(cache.join("huggingface"))
+    caches(environment).map(|caches| caches.join("huggingface"))
 }
 
 /// The Hub's cache of files.

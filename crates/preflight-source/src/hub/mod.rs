@@ -31,12 +31,14 @@ use preflight_model::fact::Fact;
 use preflight_model::snapshot::{Access, Origin, SourceKind};
 use tokio::sync::OnceCell;
 
+pub(crate) use environment::caches_of_process as cache_home;
 pub use offline::CachedHub;
 pub(crate) use options::STALL;
 pub use options::{HubOptions, TIMEOUT};
 
 use crate::first_range::FIRST_BYTES;
 use crate::http::{Client, Problem};
+use crate::recording::{Entry, RecordingCache};
 use crate::regular::check_range;
 use crate::source::{BoxFuture, Cost, FileKind, ListedFile, Listing, Source};
 use crate::{Error, paths};
@@ -49,6 +51,8 @@ use ranged::{Seen, Target};
 #[derive(Debug)]
 pub struct Hub {
     client: Arc<Client>,
+    /// Keeps what was read for the next time.
+    recordings: Option<Arc<RecordingCache>>,
     /// As the user gave it.
     input: String,
     id: String,
@@ -67,6 +71,8 @@ struct Found {
     commit: Option<String>,
     files: Fact<Vec<ListedFile>>,
     early: Early,
+    /// Where what is read is kept.
+    kept: Option<Entry>,
 }
 
 /// The source for a repository of the Hub: over the network, or what the cache holds of it.
@@ -113,6 +119,7 @@ impl Hub {
         }
         Ok(Self {
             client: Arc::new(Client::new(options.settings()?)?),
+            recordings: options.recordings.clone(),
             input: input.into(),
             id: id.into(),
             revision: revision.map(Into::into),
@@ -126,12 +133,31 @@ impl Hub {
     }
 
     /// Asks for the repository and, without waiting for the answer, for the files that nearly every
-    /// repository has.
+    /// repository has; not where they are likely to be in the cache of recordings.
     async fn find(&self) -> Found {
         let revision = self.revision.as_deref();
-        let early = Early::start(&self.client, &self.id, revision, FIRST_BYTES);
+        let endpoint = self.client.endpoint.0.as_str();
+        let recordings = self.recordings.as_ref();
+        let is_known = recordings.is_some_and(|cache| cache.knows(endpoint, &self.id));
+        let start = |revision| Early::start(&self.client, &self.id, revision, FIRST_BYTES);
+        let mut early = if is_known {
+            Early::default()
+        } else {
+            start(revision)
+        };
         match listing::info(&self.client, &self.id, revision).await {
-            Ok(info) => self.found_at(info, early).await,
+            Ok(info) => {
+                let entry =
+                    recordings.and_then(|cache| cache.entry(endpoint, &self.id, &info.commit));
+                let is_kept = entry.as_ref().is_some_and(Entry::exists);
+                if is_known && !is_kept {
+                    early = start(Some(&info.commit));
+                } else if is_known && info.is_gated {
+                    // What the Hub tells everyone of a gated repository does not say who may read it.
+                    early = Early::start_gate(&self.client, &self.id, &info.commit);
+                }
+                self.found_at(info, early, entry).await
+            }
             Err(problem) => {
                 drop(early);
                 self.not_found(&problem).await
@@ -139,13 +165,15 @@ impl Hub {
         }
     }
 
-    async fn found_at(&self, info: Info, early: Early) -> Found {
+    async fn found_at(&self, info: Info, early: Early, entry: Option<Entry>) -> Found {
         let id = info.id.unwrap_or_else(|| self.id.clone());
         let gate = if info.is_gated {
             early.gate().await
         } else {
             None
         };
+        // Only who may read the files now is shown what was kept of them.
+        let is_gate_open = !info.is_gated || early.is_gate_open();
         let access = match gate {
             _ if info.is_disabled => Access::Refused(format!("`{id}` is disabled on the Hub")),
             Some(gate) if matches!(Denial::of(&gate), Denial::Gated | Denial::Disabled) => {
@@ -168,12 +196,20 @@ impl Hub {
             let file = files.known().and_then(|files| find_file(files, path));
             file.is_some_and(|file| file.kind == FileKind::Regular)
         });
+        let kept = entry.filter(|_| access == Access::Open).map(|entry| {
+            if is_gate_open {
+                entry
+            } else {
+                entry.for_writing()
+            }
+        });
         Found {
             access,
             early,
             id,
             commit: Some(info.commit),
             files,
+            kept,
         }
     }
 
@@ -193,6 +229,7 @@ impl Hub {
             id: self.id.clone(),
             commit: None,
             early: Early::default(),
+            kept: None,
         }
     }
 
@@ -346,6 +383,10 @@ impl Source for Hub {
 
     fn is_at_hand(&self, path: &str) -> bool {
         self.found.get().is_some_and(|found| found.early.has(path))
+    }
+
+    fn kept(&self) -> Option<&Entry> {
+        self.found.get()?.kept.as_ref()
     }
 
     fn notes(&self) -> Vec<String> {

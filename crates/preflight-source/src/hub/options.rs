@@ -1,12 +1,14 @@
 //! How the Hub is asked.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::address::HUB;
 use super::environment::{self, Environment, is_true};
 use crate::Error;
 use crate::http::{Connections, Endpoint, Settings, Token};
+use crate::recording::RecordingCache;
 
 /// Time for one model where the user gives none: a check takes less than a second, and a full set of
 /// retries of one request a quarter of a minute.
@@ -29,6 +31,7 @@ pub struct HubOptions {
     pub(super) stall: Duration,
     pub(super) is_offline: bool,
     pub(super) cache: Option<PathBuf>,
+    pub(super) recordings: Option<Arc<RecordingCache>>,
     /// Clones of these options share their connections.
     connections: Connections,
 }
@@ -68,6 +71,7 @@ impl HubOptions {
             stall: STALL,
             is_offline: false,
             cache: None,
+            recordings: None,
             connections: Connections::default(),
         })
     }
@@ -121,6 +125,13 @@ impl HubOptions {
     #[must_use]
     pub fn offline(mut self) -> Self {
         self.is_offline = true;
+        self
+    }
+
+    /// With a cache of recordings: what was read at a commit is not read again.
+    #[must_use]
+    pub fn recordings(mut self, cache: Arc<RecordingCache>) -> Self {
+        self.recordings = Some(cache);
         self
     }
 

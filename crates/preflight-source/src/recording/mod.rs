@@ -1,10 +1,12 @@
 //! Recordings: the one stored form of a snapshot. `docs/recording.md` describes the format.
 
+mod cache;
 mod container;
 mod document;
 mod read;
 mod write;
 
+pub use cache::{BYTES_MAX as CACHE_BYTES_MAX, Entry, RecordingCache, Usage};
 pub use document::FORMAT_VERSION;
 pub use read::Recording;
 pub use write::write;

@@ -86,6 +86,11 @@ impl Recording {
         })
     }
 
+    /// The commit that it is of.
+    pub(super) fn commit(&self) -> Option<&str> {
+        self.origin.commit.as_deref()
+    }
+
     /// Paths of all the files that the recording consists of.
     pub(super) fn stored_files(&self) -> BTreeSet<PathBuf> {
         let mut stored = BTreeSet::from([self.dir.join(RECORDING_JSON)]);

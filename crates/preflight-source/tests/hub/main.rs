@@ -6,6 +6,7 @@
 mod common;
 
 mod access;
+mod cache;
 mod early;
 mod faults;
 mod listing;
