@@ -38,6 +38,8 @@ pub struct Checkpoint<'a> {
     pub tokenizer_file: Fact<TokenizerFile>,
     /// Details of the tokenizer's small files that end its loading.
     pub tokenizer_defects: Vec<Defect>,
+    /// Why one of these files was not read, where the loader reads it.
+    pub tokenizer_unread: Option<String>,
     /// `generation_config.json`; absent also where Python finds no JSON in it, as the loader then goes on.
     pub generation_config: Fact<Document>,
     /// What the files of sentence-transformers say.
@@ -155,11 +157,16 @@ impl<'a> Checkpoint<'a> {
             || snapshot.file(ADAPTER_WEIGHTS).is_some())
         .then(|| weights::adapter_weights(snapshot));
         let tokenizer_config = object(snapshot, "tokenizer_config.json");
-        let special_tokens_map = object(snapshot, "special_tokens_map.json");
+        let of_tokenizer = tokenizer_defects::find(
+            &tokenizer_config,
+            &of_older_tokenizer(snapshot, "special_tokens_map.json"),
+            &of_older_tokenizer(snapshot, "added_tokens.json"),
+        );
         Self {
             snapshot,
             files,
-            tokenizer_defects: tokenizer_defects::find(&tokenizer_config, &special_tokens_map),
+            tokenizer_defects: of_tokenizer.defects,
+            tokenizer_unread: of_tokenizer.unread,
             tokenizer_config,
             tokenizer_file: tokenizer_file::read(snapshot),
             generation_config: generation_defects::read(snapshot),
@@ -288,23 +295,6 @@ impl<'a> Checkpoint<'a> {
         });
         numbered.collect()
     }
-
-    /// Whether the repository has a chat template, and where; `Unavailable` where the file that would
-    /// say so could not be read.
-    pub fn chat_template(&self) -> Fact<&'static str> {
-        const FILES: [&str; 2] = ["chat_template.jinja", "chat_template.json"];
-        if let Some(path) = self.first_file(&FILES) {
-            return Fact::Known(path);
-        }
-        self.tokenizer_config.as_ref().and_then(|document| {
-            match document.root().get_set("chat_template") {
-                Some(_) => Fact::Known("tokenizer_config.json"),
-                None => self
-                    .unknown_file(&FILES)
-                    .map_or(Fact::Absent, Fact::Unavailable),
-            }
-        })
-    }
 }
 
 /// The class that would load the weights: the causal-LM class, or the class that `architectures` names
@@ -389,6 +379,15 @@ fn not_loaded<'c>(
             &found.unexpected
         }
         _ => &[],
+    }
+}
+
+/// A file of tokenizers that were saved long ago. Most repositories lack it, so one that an offline cache does
+/// not have is taken as absent.
+fn of_older_tokenizer(snapshot: &Snapshot, path: &str) -> Fact<Document> {
+    match snapshot.file(path) {
+        Some(file) if file.may_be_absent() => Fact::Absent,
+        _ => object(snapshot, path),
     }
 }
 

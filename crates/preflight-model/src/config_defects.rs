@@ -168,6 +168,20 @@ const READ_ONLY: [(&[&str], &[&str]); 4] = [
     (&["falcon"], &["head_dim", "rotary"]),
 ];
 
+/// Methods of every config class that the loader calls, of the parts of a composite too: a key of the name
+/// hides the method, whatever its value. Each was tried with 4.55.4; release 5 has them all but
+/// `dict_torch_dtype_to_str`.
+const METHODS: [&str; 6] = [
+    "__class__",
+    "__getstate__",
+    "__reduce_ex__",
+    "_remove_keys_not_serialized",
+    "dict_torch_dtype_to_str",
+    "to_dict",
+];
+/// Those that it calls of the whole only.
+const METHODS_OF_THE_WHOLE: [&str; 3] = ["get_text_config", "to_diff_dict", "to_json_string"];
+
 /// Model types whose heads must divide the hidden size for the model to be built.
 const HEADS_DIVIDE: [&str; 3] = ["falcon", "gpt2", "gpt_neox"];
 
@@ -185,6 +199,7 @@ pub fn find(config: &Config) -> Vec<Defect> {
         values::find(&text, &mut defects);
     }
     stray_parts(config, &mut defects);
+    hidden_methods(config, &mut defects);
     rope::find(&text, &mut defects);
     layer_types(&text, &mut defects);
     pad_token(&text, &mut defects);
@@ -194,6 +209,25 @@ pub fn find(config: &Config) -> Vec<Defect> {
 
 fn at(cursor: &Cursor<'_>, message: String) -> Defect {
     Defect::at(PATH, cursor.place(), message)
+}
+
+/// Keys that hide a method of the config class.
+fn hidden_methods(config: &Config, defects: &mut Vec<Defect>) {
+    let (root, text) = (config.root(), config.text());
+    let part = (!text.cursor().place().pointer.is_empty()).then(|| text.cursor());
+    let of_whole = METHODS.iter().chain(&METHODS_OF_THE_WHOLE);
+    let keys = of_whole.filter_map(|name| Some((name, root.get(name)?)));
+    let of_part = METHODS
+        .iter()
+        .filter_map(|name| Some((name, part.as_ref()?.get(name)?)));
+    // An object is pickled without a method of this name too.
+    let hides = |name: &str, key: &Cursor<'_>| name != "__reduce_ex__" || !key.is_null();
+    for (name, key) in keys.chain(of_part).filter(|(name, key)| hides(name, key)) {
+        let message = format!(
+            "`{name}` is a method of the config class, which the key hides: the loader ends when it calls it; remove it"
+        );
+        defects.push(at(&key, message));
+    }
 }
 
 fn mistakes_of_json(config: &Config, defects: &mut Vec<Defect>) {
@@ -484,6 +518,8 @@ mod tests {
             r#"{"model_type": "gpt2", "rope_scaling": "x", "rms_norm_eps": "x", "n_inner": null}"#,
             r#"{"model_type": "gpt_oss", "hidden_act": "x"}"#,
             r#"{"model_type": "acme", "rms_norm_eps": "x", "text_config": {}}"#,
+            r#"{"model_type": "llama", "__reduce_ex__": null, "from_dict": 1, "update": 1, "save_pretrained": 1}"#,
+            r#"{"model_type": "gemma3", "text_config": {"to_json_string": 1, "get_text_config": 1}}"#,
             r#"{"model_type": "llama", "num_hidden_layers": 1, "intermediate_size": 0, "rope_theta": 1e6, "max_position_embeddings": 8192.0}"#,
         ] {
             assert_eq!(messages(text), "", "{text}");
@@ -676,6 +712,18 @@ mod tests {
             (
                 r#"{"model_type": "llama", "_attn_implementation": "flash"}"#,
                 "must be an attention of transformers",
+            ),
+            (
+                r#"{"model_type": "llama", "to_dict": null}"#,
+                "`to_dict` is a method of the config class",
+            ),
+            (
+                r#"{"model_type": "llama", "get_text_config": {}}"#,
+                "`get_text_config` is a method",
+            ),
+            (
+                r#"{"model_type": "gemma3", "text_config": {"__reduce_ex__": 1}}"#,
+                "`__reduce_ex__` is a method",
             ),
             (
                 r#"{"model_type": "gemma3", "text_config": {"torch_dtype": "auto"}}"#,

@@ -45,6 +45,20 @@ const ARGUMENTS: [&str; 8] = [
 /// One more in release 4.
 const ARGUMENT_OF_4: &str = "use_model_defaults";
 
+/// Methods that the loader calls: a key of the name hides the method, whatever its value. Tried with 4.55.4,
+/// read in 5.10.4.
+const METHODS: [&str; 6] = [
+    "__class__",
+    "to_dict",
+    "to_diff_dict",
+    "to_json_string",
+    "update",
+    "validate",
+];
+/// One more of each release.
+const METHOD_OF_4: &str = "dict_torch_dtype_to_str";
+const METHOD_OF_5: &str = "dict_dtype_to_str";
+
 /// Keys of a `watermarking_config`: the arguments of `WatermarkingConfig`.
 const WATERMARK_KEYS: [&str; 5] = [
     "bias",
@@ -90,6 +104,7 @@ pub(crate) fn find(file: &Fact<Document>, release: Release) -> Vec<Defect> {
     let root = document.root();
     let mut found = values(&root, is_later);
     found.extend(watermark(&root));
+    found.extend(hidden_method(&root, is_later));
     found.extend(arguments(&root, is_later));
     found.extend(if is_later {
         sequences_of_release_5(&root)
@@ -182,12 +197,27 @@ fn watermark(root: &Cursor<'_>) -> Option<Found> {
         .or_else(|| of("context_width", &is_width, "a number of at least 1"))
 }
 
-fn arguments(root: &Cursor<'_>, is_later: bool) -> Option<Found> {
-    // The loader leaves further keys out of such a config.
-    if root
-        .get("_from_model_config")
+fn hidden_method(root: &Cursor<'_>, is_later: bool) -> Option<Found> {
+    if leaves_keys_out(root) {
+        return None;
+    }
+    let own = if is_later { METHOD_OF_5 } else { METHOD_OF_4 };
+    let mut keys = METHODS.into_iter().chain([own]);
+    let (name, given) = keys.find_map(|name| Some((name, root.get(name)?)))?;
+    let message = format!(
+        "`{name}` is a method of the class, which the key hides: loading the model stops at it"
+    );
+    Some((given.place(), message))
+}
+
+/// Whether the loader leaves out what is no setting of its own.
+fn leaves_keys_out(root: &Cursor<'_>) -> bool {
+    root.get("_from_model_config")
         .is_some_and(|it| !is_false(&it))
-    {
+}
+
+fn arguments(root: &Cursor<'_>, is_later: bool) -> Option<Found> {
+    if leaves_keys_out(root) {
         return None;
     }
     let also = (!is_later).then_some(ARGUMENT_OF_4);

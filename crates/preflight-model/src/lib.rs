@@ -4,6 +4,7 @@
 pub mod adapter;
 pub mod architecture;
 pub mod cache;
+pub mod chat_template;
 pub mod checkpoint;
 pub mod config;
 pub mod config_defects;
@@ -15,6 +16,7 @@ pub mod facts;
 mod generation_defects;
 pub mod header;
 pub mod index;
+mod instead;
 pub mod json;
 pub mod leftovers;
 pub mod memory;

@@ -2,7 +2,11 @@
 
 use crate::checkpoint::Checkpoint;
 use crate::fact::{Defect, Fact};
+use crate::instead::instead;
 use crate::release::{self, Release, Since};
+use crate::snapshot::Content;
+use crate::wanted::TOKENIZER;
+use crate::weights;
 
 /// Files that hold a vocabulary, each enough by itself or with the file beside it.
 /// Source: `VOCAB_FILES_NAMES` of the tokenizers of
@@ -103,7 +107,54 @@ fn vocabulary(checkpoint: &Checkpoint<'_>, class: &Class) -> Fact<String> {
     if size == Some(0) {
         return Fact::Malformed(Defect::of_file(&path, format!("`{path}` is empty")));
     }
-    Fact::Known(path)
+    // `tokenizer.json` goes before all others, and is read by its own reader.
+    if path == TOKENIZER {
+        return Fact::Known(path);
+    }
+    let beside = files_of(class)
+        .iter()
+        .find_map(|path| not_a_vocabulary(checkpoint, path));
+    not_a_vocabulary(checkpoint, &path)
+        .or(beside)
+        .unwrap_or(Fact::Known(path))
+}
+
+/// What the first bytes of a vocabulary show, where it is none or they could not be read.
+fn not_a_vocabulary(checkpoint: &Checkpoint<'_>, path: &str) -> Option<Fact<String>> {
+    let file = checkpoint.snapshot.file(path)?;
+    let start = match &file.content {
+        Content::Listed => return None,
+        Content::Whole(start) | Content::Prefix(start) => start,
+        _ => return Some(weights::content(checkpoint.snapshot, path).map(|_| path.to_owned())),
+    };
+    let first = start.trim_ascii_start().first().copied();
+    let ending = path.rsplit('.').next();
+    let is_json = ending == Some("json");
+    let is_sentencepiece = matches!(ending, Some("model" | "spm"));
+    let what = match (instead(start), first) {
+        (Some(what), _) => what,
+        (None, Some(first)) if is_json && first != b'{' => "no JSON object",
+        // Not the start of a protocol buffer, nor of a list of tokens in base64.
+        (None, Some(b'<' | b'{' | b'[')) if is_sentencepiece => "text and no tokenizer model",
+        _ => return None,
+    };
+    Some(Fact::Malformed(Defect::of_file(
+        path,
+        format!("`{path}` holds {what}"),
+    )))
+}
+
+/// What a class reads where there is no `tokenizer.json`, where that is known.
+fn files_of(class: &Class) -> &'static [&'static str] {
+    let Class::Known(name) = class else {
+        return &[];
+    };
+    let family = name.strip_suffix("Fast").unwrap_or(name);
+    let family = family.strip_suffix("Tokenizer").unwrap_or(family);
+    FILES_OF
+        .iter()
+        .find(|(names, _)| names.contains(&family))
+        .map_or(&[], |(_, files)| files)
 }
 
 /// A file that the class reads and the repository lacks.
@@ -111,13 +162,10 @@ fn missing_file(checkpoint: &Checkpoint<'_>, class: &Class, found: &str) -> Opti
     let Class::Known(name) = class else {
         return None;
     };
-    if found == "tokenizer.json" {
+    if found == TOKENIZER {
         return None;
     }
-    let family = name.strip_suffix("Fast").unwrap_or(name);
-    let family = family.strip_suffix("Tokenizer").unwrap_or(family);
-    let (_, files) = FILES_OF.iter().find(|(names, _)| names.contains(&family))?;
-    let missing = files
+    let missing = files_of(class)
         .iter()
         .find(|path| checkpoint.first_file(&[**path]).is_none())?;
     Some(match checkpoint.unknown_file(&[*missing]) {

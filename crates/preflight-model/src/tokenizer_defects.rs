@@ -1,6 +1,8 @@
-//! Details of `tokenizer_config.json` and `special_tokens_map.json` that end the loading of a tokenizer.
+//! Details of `tokenizer_config.json`, `special_tokens_map.json` and `added_tokens.json` that end the loading
+//! of a tokenizer.
 //!
-//! Each was seen to end `AutoTokenizer.from_pretrained` of transformers 4.55.4.
+//! Each was seen to end `AutoTokenizer.from_pretrained` of transformers 4.55.4, with tokenizers of Python
+//! and of Rust alike.
 
 use crate::config_defects::is_python_int;
 use crate::fact::{Defect, Fact};
@@ -8,6 +10,7 @@ use crate::json::{Cursor, Document};
 
 const CONFIG: &str = "tokenizer_config.json";
 const MAP: &str = "special_tokens_map.json";
+const ADDED: &str = "added_tokens.json";
 
 /// Tokens that a tokenizer has by name.
 /// Source: `SpecialTokensMixin.SPECIAL_TOKENS_ATTRIBUTES`,
@@ -24,31 +27,77 @@ pub(crate) const NAMED_TOKENS: [&str; 7] = [
 /// Switches of an added token.
 const SWITCHES: [&str; 5] = ["lstrip", "normalized", "rstrip", "single_word", "special"];
 
+/// What was found in these files.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// What the loader would stop at.
+    pub(crate) defects: Vec<Defect>,
+    /// Why a file that the loader reads was not read.
+    pub(crate) unread: Option<String>,
+}
+
 /// Everything in these files that the loader would stop at.
-pub(crate) fn find(config: &Fact<Document>, map: &Fact<Document>) -> Vec<Defect> {
-    let mut defects = Vec::new();
-    let mut has_decoder = false;
-    if let Some(document) = config.known() {
-        let root = document.root();
-        has_decoder = root.get("added_tokens_decoder").is_some();
-        of_config(&root, &mut defects);
-    }
-    // Where the added tokens stand in the config, the loader does not open the older file.
-    match map {
-        Fact::Malformed(defect) if !has_decoder => defects.push(defect.clone()),
-        Fact::Known(document) if !has_decoder => {
-            if let Some((_, place)) = document.tolerated().next() {
-                let message = format!(
-                    "{MAP} has a byte order mark or a comma before a closing bracket, which Python's JSON reader refuses"
-                );
-                defects.push(Defect::at(MAP, place, message));
+pub(crate) fn find(config: &Fact<Document>, map: &Fact<Document>, added: &Fact<Document>) -> Found {
+    let mut found = Found::default();
+    match config {
+        Fact::Known(document) => {
+            let root = document.root();
+            of_config(&root, &mut found.defects);
+            // Where the added tokens stand in the config, the loader does not open the older files.
+            if root.get("added_tokens_decoder").is_some() {
+                return found;
             }
-            // An object is made a token here, whatever its keys.
-            named_tokens(MAP, &document.root(), is_any_object, &mut defects);
         }
-        _ => {}
+        Fact::Absent => {}
+        // Whether the older files are opened is not known, or no matter.
+        Fact::Malformed(_) | Fact::Unavailable(_) => return found,
     }
-    defects
+    // An object is made a token here, whatever its keys.
+    let of_map = |root: &Cursor<'_>, defects: &mut Vec<Defect>| {
+        named_tokens(MAP, root, is_any_object, defects);
+    };
+    found.of_older_file(MAP, map, of_map);
+    found.of_older_file(ADDED, added, numbers);
+    found
+}
+
+impl Found {
+    fn of_older_file(
+        &mut self,
+        path: &str,
+        file: &Fact<Document>,
+        judge: impl Fn(&Cursor<'_>, &mut Vec<Defect>),
+    ) {
+        match file {
+            Fact::Absent => {}
+            Fact::Malformed(defect) => self.defects.push(defect.clone()),
+            Fact::Unavailable(why) => {
+                self.unread.get_or_insert_with(|| why.clone());
+            }
+            Fact::Known(document) => {
+                if let Some((_, place)) = document.tolerated().next() {
+                    let message = format!(
+                        "{path} has a byte order mark or a comma before a closing bracket, which Python's JSON reader refuses"
+                    );
+                    self.defects.push(Defect::at(path, place, message));
+                }
+                judge(&document.root(), &mut self.defects);
+            }
+        }
+    }
+}
+
+/// The numbers of added tokens; those with a fraction, below zero and of two tokens load.
+fn numbers(root: &Cursor<'_>, defects: &mut Vec<Defect>) {
+    let is_number = |value: &Cursor<'_>| value.as_f64().is_some() || value.as_bool().is_some();
+    let wrong = root.members().find(|(_, value)| !is_number(value));
+    if let Some((_, value)) = wrong {
+        let message = format!(
+            "the number of an added token must be a number, it is {}",
+            value.describe()
+        );
+        defects.push(Defect::at(ADDED, value.place(), message));
+    }
 }
 
 fn of_config(root: &Cursor<'_>, defects: &mut Vec<Defect>) {
@@ -176,8 +225,12 @@ mod tests {
     }
 
     fn messages(config: &str, map: &str) -> String {
-        let found = find(&parse(config), &parse(map));
-        let messages: Vec<_> = found.into_iter().map(|defect| defect.message).collect();
+        let found = find(&parse(config), &parse(map), &Fact::Absent);
+        let messages: Vec<_> = found
+            .defects
+            .into_iter()
+            .map(|defect| defect.message)
+            .collect();
         messages.join("; ")
     }
 

@@ -21,15 +21,36 @@ pub const SINGLE: &str = "model.safetensors";
 pub const TOKENIZER: &str = "tokenizer.json";
 /// Most bytes of it that are read whole where bytes cost nothing: the largest in circulation has 34 MB.
 pub const TOKENIZER_BYTES_MAX: u64 = 40 << 20;
-/// Bytes of it that are read from a remote place: a broken download, a web page or an empty object is
-/// smaller or shows itself at the start, and a vocabulary is not worth its bytes.
+/// Bytes of a larger one that are read from a remote place: a broken download, a web page or an empty object
+/// is smaller or shows itself at the start, most parts stand before the vocabulary, and that is not worth
+/// its bytes.
 pub const TOKENIZER_START_BYTES: u64 = 4 << 10;
+/// Most bytes of it that are read whole from a remote place: more than a vocabulary of characters has, and
+/// less than that of any language model in circulation.
+pub const TOKENIZER_REMOTE_BYTES_MAX: u64 = 256 << 10;
+/// Other files of a vocabulary, at the root: their first bytes show a git-lfs pointer or a web page.
+pub const VOCABULARIES: [&str; 9] = [
+    "merges.txt",
+    "sentencepiece.bpe.model",
+    "sentencepiece.model",
+    "source.spm",
+    "spiece.model",
+    "spm.model",
+    "tokenizer.model",
+    "vocab.json",
+    "vocab.txt",
+];
+/// Bytes of each that are read.
+pub const VOCABULARY_START_BYTES: u64 = 512;
+/// Largest of them whose start is read from a remote place: what stands in the place of a vocabulary is smaller.
+pub const VOCABULARY_REMOTE_BYTES_MAX: u64 = 64 << 10;
 /// Name of the weight file of an adapter.
 pub const ADAPTER_WEIGHTS: &str = "adapter_model.safetensors";
 
 /// Small files that are read whole, where they are there. All stand at the root.
-pub const WHOLE: [&str; 13] = [
+pub const WHOLE: [&str; 14] = [
     "adapter_config.json",
+    "added_tokens.json",
     "chat_template.json",
     "config.json",
     "config_sentence_transformers.json",

@@ -255,6 +255,7 @@ impl Reader<'_> {
             }
             FileKind::Regular if wanted::has_wanted_header(&file.path) => self.header(file).await,
             FileKind::Regular if file.path == wanted::TOKENIZER => self.tokenizer(file).await,
+            FileKind::Regular if self.is_vocabulary(file) => self.vocabulary(file).await,
             FileKind::Regular => Step::Done(Content::Listed),
         }
     }
@@ -265,12 +266,42 @@ impl Reader<'_> {
             return Step::Done(Content::Listed);
         };
         let start = size.min(wanted::TOKENIZER_START_BYTES);
-        let is_cheap = !self.source.is_remote() && size <= wanted::TOKENIZER_BYTES_MAX;
-        let first = if is_cheap { size } else { start };
+        let most = if self.source.is_remote() {
+            wanted::TOKENIZER_REMOTE_BYTES_MAX
+        } else {
+            wanted::TOKENIZER_BYTES_MAX
+        };
+        let first = if size <= most { size } else { start };
         let read = match self.source.read(&file.path, 0..first).await {
             Err(_) if first > start => self.source.read(&file.path, 0..start).await,
             read => read,
         };
+        self.start(read, size)
+    }
+
+    /// Whether a vocabulary is worth a look: where there is no `tokenizer.json`, which goes before, and from a
+    /// remote place only where it is too small to be one.
+    fn is_vocabulary(&self, file: &ListedFile) -> bool {
+        let most = if self.source.is_remote() {
+            wanted::VOCABULARY_REMOTE_BYTES_MAX
+        } else {
+            u64::MAX
+        };
+        let is_tokenizer = |file: &ListedFile| file.path == wanted::TOKENIZER;
+        wanted::VOCABULARIES.contains(&file.path.as_str())
+            && file.size.is_some_and(|size| size <= most)
+            && !self.files.iter().any(is_tokenizer)
+    }
+
+    /// The first bytes of a vocabulary.
+    async fn vocabulary(&self, file: &ListedFile) -> Step {
+        let size = file.size.unwrap_or_default();
+        let length = size.min(wanted::VOCABULARY_START_BYTES);
+        self.start(self.source.read(&file.path, 0..length).await, size)
+    }
+
+    /// What was read of a file of which the start is enough.
+    fn start(&self, read: Result<Bytes, Error>, size: u64) -> Step {
         Step::Done(match read {
             Ok(bytes) if bytes.len() as u64 == size => Content::Whole(bytes.into()),
             Ok(bytes) => Content::Prefix(bytes.to_vec()),

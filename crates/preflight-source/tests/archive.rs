@@ -688,6 +688,18 @@ fn of_a_compressed_archive_the_tokenizer_is_kept_too() {
 }
 
 #[test]
+fn of_a_compressed_archive_the_start_of_other_vocabularies_is_kept() {
+    let tar = pack::tar(&[
+        pack::tarred("config.json", CONFIG),
+        pack::tarred("tokenizer.model", &noise(20_000)),
+    ]);
+    assert_eq!(
+        *content(&look("m.tar.gz", &pack::gzip(&tar)), "tokenizer.model"),
+        Content::Prefix(noise(20_000)[..512].to_vec())
+    );
+}
+
+#[test]
 fn what_is_damaged_behind_the_last_file_is_damaged() {
     let packed = pack::gzip(&pack::tar(&[pack::tarred("config.json", CONFIG)]));
     assert!(look("m.tar.gz", &packed).files.known().is_some());

@@ -22,6 +22,19 @@ fn collect_folder(dir: &Path) -> Collected {
 }
 
 #[test]
+fn of_a_vocabulary_the_first_bytes_are_read() {
+    let dir = tempfile::tempdir().unwrap();
+    write_file(dir.path(), "tokenizer.model", "x".repeat(2_000_000));
+    write_file(dir.path(), "vocab.txt", "");
+    let Collected { snapshot, .. } = collect_folder(dir.path());
+    assert_eq!(
+        *content(&snapshot, "tokenizer.model"),
+        Content::Prefix("x".repeat(512).into())
+    );
+    assert_eq!(*content(&snapshot, "vocab.txt"), Content::Whole(Vec::new()));
+}
+
+#[test]
 fn a_terabyte_costs_its_headers() {
     const SHARDS: u64 = 250;
     const SHARD_BYTES: u64 = 4_000_000_000;

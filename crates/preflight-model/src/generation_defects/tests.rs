@@ -4,7 +4,10 @@
 use super::*;
 
 /// What loaded.
-const LOADS: [&str; 148] = [
+const LOADS: [&str; 151] = [
+    r#"{"from_dict": 1, "save_pretrained": null, "get_generation_mode": "x"}"#,
+    r#"{"_from_model_config": true, "to_dict": 1}"#,
+    r#"{"_from_model_config": "x", "validate": 1}"#,
     "{}",
     "",
     r#"{"a":1,}"#,
@@ -156,7 +159,14 @@ const LOADS: [&str; 148] = [
 ];
 
 /// What ended in an error.
-const STOPS: [&str; 94] = [
+const STOPS: [&str; 101] = [
+    r#"{"__class__": null}"#,
+    r#"{"dict_torch_dtype_to_str": 1}"#,
+    r#"{"to_dict": null}"#,
+    r#"{"to_diff_dict": {}}"#,
+    r#"{"to_json_string": "x"}"#,
+    r#"{"update": []}"#,
+    r#"{"_from_model_config": null, "validate": 1}"#,
     "[]",
     "null",
     r#""x""#,

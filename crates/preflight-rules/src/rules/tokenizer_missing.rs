@@ -53,6 +53,9 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     if let Fact::Unavailable(why) = &checkpoint.tokenizer_file {
         return Err(Gap::Unavailable(why.clone()));
     }
+    if let Some(why) = &checkpoint.tokenizer_unread {
+        return Err(Gap::Unavailable(why.clone()));
+    }
     if !offers_code && let Some(finding) = unreadable_vocabulary(checkpoint) {
         return Ok(Findings::problem(finding));
     }
@@ -256,12 +259,20 @@ mod tests {
             ("{}", "it has no `model`"),
             ("<!DOCTYPE html>", "holds a web page"),
             (
-                r#"{"model": {"type": "WordLevel", "vocab": {}}}"#,
+                r#"{"model": {"type": "WordLevel", "unk_token": "a", "vocab": {}}}"#,
                 "no `added_tokens`",
             ),
             (
                 r#"{"added_tokens": [], "model": {"type": "Foo", "vocab": {}}}"#,
                 "tokenizer.json:1:",
+            ),
+            (
+                r#"{"added_tokens": [], "model": {"type": "BPE", "vocab": {"a": 0}, "merges": [["a", "z"]]}}"#,
+                "tokenizer.json:1:77: tokenizer.json cannot be read: the merge of `a` and `z` needs the token `z`",
+            ),
+            (
+                r#"{"added_tokens": [], "pre_tokenizer": {"type": "Foo"}, "model": {"type": "BPE", "vocab": {}, "merges": []}}"#,
+                "knows no kind `Foo`",
             ),
         ] {
             let got = run(&format!("//- tokenizer.json\n{text}\n"));
@@ -287,6 +298,59 @@ mod tests {
             got.starts_with("upload, fine-tune: unknown\n") && got.contains("timed out"),
             "{got}"
         );
+    }
+
+    #[test]
+    fn a_vocabulary_that_was_not_fetched() {
+        for path in ["tokenizer.json", "tokenizer.model"] {
+            let got = run(&format!(
+                "//- tokenizer.json removed\n//- tokenizer_config.json\n{{}}\n//- {path} pointer 500000"
+            ));
+            assert!(
+                got.starts_with("upload, fine-tune: unknown\n") && got.contains("git lfs pull"),
+                "{path}: {got}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_stands_in_the_place_of_a_vocabulary() {
+        let of = |path: &str, text: &str| {
+            run(&format!(
+                "//- tokenizer.json removed\n//- tokenizer_config.json\n{{}}\n//- {path}\n{text}\n"
+            ))
+        };
+        for (path, text, says) in [
+            (
+                "tokenizer.model",
+                "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 499723",
+                "`tokenizer.model` holds a git-lfs pointer",
+            ),
+            ("tokenizer.model", "<!DOCTYPE html>", "holds a web page"),
+            ("tokenizer.model", "{}", "text and no tokenizer model"),
+            ("spiece.model", "<Error>", "text and no tokenizer model"),
+            ("vocab.txt", "<html>", "holds a web page"),
+            ("vocab.json", "[]", "no JSON object"),
+        ] {
+            let got = of(path, text);
+            assert!(
+                got.starts_with("upload, fine-tune: fail\n") && got.contains(says),
+                "{path}: {got}"
+            );
+        }
+        for (path, text) in [
+            ("tokenizer.model", "\n\u{e}\n\u{5}<unk>"),
+            ("tokenizer.model", "IQ== 0\nIg== 1"),
+            ("vocab.txt", "<unk>\n<s>"),
+            ("vocab.json", " {\"a\": 0}"),
+        ] {
+            assert_eq!(of(path, text), PASS, "{path}");
+        }
+        // What the class reads beside the file that was found first.
+        let merges = run(
+            "//- tokenizer.json removed\n//- tokenizer_config.json +\n{\"tokenizer_class\": \"GPT2Tokenizer\"}\n//- vocab.json\n{}\n//- merges.txt\n<html>\n",
+        );
+        assert!(merges.contains("`merges.txt` holds a web page"), "{merges}");
     }
 
     #[test]
@@ -325,6 +389,67 @@ mod tests {
             map.contains("special_tokens_map.json is not valid JSON"),
             "{map}"
         );
+    }
+
+    #[test]
+    fn the_older_files_of_added_tokens() {
+        for (path, text, says) in [
+            (
+                "added_tokens.json",
+                "{",
+                "added_tokens.json is not valid JSON",
+            ),
+            ("added_tokens.json", "[]", "must hold an object"),
+            (
+                "added_tokens.json",
+                "{\"<y>\": \"60\"}",
+                "it is the string `60`",
+            ),
+            ("added_tokens.json", "{\"<y>\": null}", "it is `null`"),
+            ("added_tokens.json", "{\"<y>\": 60,}", "a comma before"),
+            ("special_tokens_map.json", "<html>", "not valid JSON"),
+        ] {
+            let file = format!("//- {path}\n{text}\n");
+            let got = run(&file);
+            assert!(
+                got.starts_with("upload, fine-tune: fail\n") && got.contains(says),
+                "{text}: {got}"
+            );
+            // With the tokens in tokenizer_config.json the loader opens neither.
+            let config = "//- tokenizer_config.json +\n{\"added_tokens_decoder\": {}}\n";
+            assert_eq!(run(&format!("{config}{file}")), PASS, "{text}");
+        }
+        for text in [
+            "{\"<y>\": 60, \"<z>\": 1.5}",
+            "{\"<y>\": -1}",
+            "{\"<y>\": true}",
+            "{}",
+        ] {
+            assert_eq!(
+                run(&format!("//- added_tokens.json\n{text}\n")),
+                PASS,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_older_file_that_could_not_be_read_is_not_fine() {
+        for path in ["added_tokens.json", "special_tokens_map.json"] {
+            let unread = format!("//- {path} unreadable timed out\n");
+            let got = run(&unread);
+            assert!(
+                got.starts_with("upload, fine-tune: unknown\n") && got.contains("timed out"),
+                "{path}: {got}"
+            );
+            let config = "//- tokenizer_config.json +\n{\"added_tokens_decoder\": {}}\n";
+            assert_eq!(run(&format!("{config}{unread}")), PASS, "{path}");
+            // What an offline cache lacks is most likely not there.
+            assert_eq!(
+                run(&format!("//- {path} unavailable never downloaded\n")),
+                PASS
+            );
+        }
     }
 
     #[test]

@@ -261,12 +261,15 @@ impl Keeping {
     /// What to keep of a member: small files whole, of weights the header.
     fn of(member: &Member<()>) -> Option<Self> {
         let name = member.name.rsplit('/').next().unwrap_or(&member.name);
-        if member.kind != Kind::File || !(is_wanted(name) || name == wanted::TOKENIZER) {
+        let is_vocabulary = wanted::VOCABULARIES.contains(&name);
+        let is_tokenizer = name == wanted::TOKENIZER || is_vocabulary;
+        if member.kind != Kind::File || !(is_wanted(name) || is_tokenizer) {
             return None;
         }
         let is_weights = wanted::has_wanted_header(name);
         let wanted = match name {
             _ if is_weights => LENGTH_PREFIX_BYTES.min(member.size),
+            _ if is_vocabulary => wanted::VOCABULARY_START_BYTES.min(member.size),
             wanted::TOKENIZER if member.size > wanted::TOKENIZER_BYTES_MAX => {
                 wanted::TOKENIZER_START_BYTES
             }

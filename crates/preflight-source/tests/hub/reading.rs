@@ -71,6 +71,38 @@ fn no_byte_of_a_weight_file_is_read_beyond_the_first_range() {
 }
 
 #[test]
+fn of_a_tokenizer_as_much_as_is_worth_its_bytes() {
+    let of = |files: &[(&str, usize)]| {
+        let repo = Repo::model(ID).file("config.json", CONFIG);
+        let repo = files.iter().fold(repo, |repo, (path, size)| {
+            repo.file(path, "x".repeat(*size))
+        });
+        snapshot(&hub_with(repo))
+    };
+    let whole = |size: usize| Content::Whole("x".repeat(size).into());
+    let small = of(&[("tokenizer.json", 256 << 10), ("tokenizer.model", 100)]);
+    assert_eq!(*content(&small, "tokenizer.json"), whole(256 << 10));
+    // It goes before the other.
+    assert_eq!(*content(&small, "tokenizer.model"), Content::Listed);
+    let large = of(&[("tokenizer.json", (256 << 10) + 1)]);
+    assert_eq!(
+        *content(&large, "tokenizer.json"),
+        Content::Prefix("x".repeat(4096).into())
+    );
+    let other = of(&[
+        ("tokenizer.model", 100),
+        ("vocab.json", 64 << 10),
+        ("merges.txt", 100_000),
+    ]);
+    assert_eq!(*content(&other, "tokenizer.model"), whole(100));
+    assert_eq!(
+        *content(&other, "vocab.json"),
+        Content::Prefix("x".repeat(512).into())
+    );
+    assert_eq!(*content(&other, "merges.txt"), Content::Listed);
+}
+
+#[test]
 fn headers_at_the_edge_of_the_first_range() {
     const EDGE: usize = 48 << 10;
     for (end, ranges) in [(EDGE - 1, 1), (EDGE, 1), (EDGE + 1, 2)] {
