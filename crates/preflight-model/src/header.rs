@@ -122,6 +122,10 @@ impl std::fmt::Display for HeaderError {
                 f,
                 "the file has {size} bytes, its header alone needs {needed}"
             ),
+            // Its first bytes are those of <https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md>.
+            Self::TooLong(length) if length.to_le_bytes() == *b"version " => f.write_str(
+                "the file is a git-lfs pointer, not the weights: `git lfs pull` fetches them",
+            ),
             Self::TooLong(length) => write!(
                 f,
                 "the first 8 bytes announce a header of {length} bytes, more than the {HEADER_BYTES_MAX} that safetensors reads"
@@ -569,6 +573,13 @@ mod tests {
             "[".repeat(100_000)
         );
         assert!(matches!(parse(&deep, 1), Err(HeaderError::NotAHeader(_))));
+    }
+
+    #[test]
+    fn a_pointer_of_git_lfs_is_named_as_one() {
+        let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:";
+        let error = Header::parse(pointer, Some(134)).unwrap_err().to_string();
+        assert!(error.contains("git-lfs pointer"), "{error}");
     }
 
     /// The reference implementation is the oracle: what it accepts has no defect here, what it refuses

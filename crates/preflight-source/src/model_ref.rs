@@ -48,6 +48,22 @@ impl SecretUrl {
     pub fn expose(&self) -> &str {
         &self.0
     }
+
+    /// Address of the server and name of the model, where this may be a model's page on a mirror of the Hub.
+    pub(crate) fn as_page(&self) -> Option<(String, String)> {
+        if self.0.contains(['?', '#', '@']) {
+            return None;
+        }
+        let (scheme, rest) = self.0.split_once("://")?;
+        let (host, path) = rest.split_once('/')?;
+        let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+        let id = match parts.as_slice() {
+            [org, name] | [org, name, "tree" | "blob", ..] => format!("{org}/{name}"),
+            _ => return None,
+        };
+        let is_page = !is_archive(&id) && is_hub_id(&id);
+        is_page.then(|| (format!("{scheme}://{host}"), id))
+    }
 }
 
 impl fmt::Display for SecretUrl {

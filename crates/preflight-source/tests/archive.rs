@@ -674,6 +674,28 @@ fn what_a_server_may_and_may_not_do() {
 }
 
 #[test]
+fn the_page_of_a_mirror_is_no_archive() {
+    let hub = hub_of_archives();
+    let options = ArchiveOptions::default();
+    let notes = |path: &str| {
+        let url = format!("{}/{path}", hub.endpoint());
+        let Ok(ModelRef::Url(url)) = ModelRef::from_list(&url) else {
+            panic!("{url} is a URL")
+        };
+        let archive = Archive::at_url(&url, &options).unwrap();
+        collect_all(&archive);
+        archive.notes()
+    };
+    for path in ["org/name", "org/name/tree/main"] {
+        let expected = format!("check `org/name` with `--endpoint {}`", hub.endpoint());
+        assert!(notes(path)[0].ends_with(&expected), "{path}");
+    }
+    for path in ["org/name.zip", "a/b/c", "org/name?x=1"] {
+        assert!(notes(path).is_empty(), "{path}");
+    }
+}
+
+#[test]
 fn of_a_compressed_archive_the_tokenizer_is_kept_too() {
     let tokenizer = noise(20_000);
     let tar = pack::tar(&[

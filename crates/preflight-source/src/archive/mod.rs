@@ -47,6 +47,8 @@ pub struct Archive {
     name: String,
     validity: Validity,
     reader: Reader,
+    /// Server and id, where the address may be a model's page.
+    page: Option<(String, String)>,
     /// Looked into once.
     found: OnceCell<Found>,
 }
@@ -104,7 +106,10 @@ impl Archive {
         let validity = validity::of(&parsed);
         let origin = origin(&shown, Some(shown.trim_end_matches("?…").to_owned()));
         let bytes = Box::new(url::UrlBytes::new(url, parsed, options)?);
-        Ok(Self::new(bytes, origin, &name, validity, options))
+        Ok(Self {
+            page: url.as_page(),
+            ..Self::new(bytes, origin, &name, validity, options)
+        })
     }
 
     /// An archive at another place. `name` is the name of its file, `validity` that of the address which
@@ -121,6 +126,7 @@ impl Archive {
             origin,
             name: name.into(),
             validity,
+            page: None,
             found: OnceCell::new(),
         }
     }
@@ -352,7 +358,15 @@ impl Source for Archive {
                 self.name,
                 self.cost().bytes
             )],
+            Some(found) if found.files.known().is_none() => self.page.iter().map(of_page).collect(),
             _ => Vec::new(),
         }
     }
+}
+
+/// What to do where an address is the page of a model, and not that of an archive.
+fn of_page((server, id): &(String, String)) -> String {
+    format!(
+        "`{server}/{id}` was read as the address of an archive; if it is a page of a mirror of the Hub, check `{id}` with `--endpoint {server}`"
+    )
 }
