@@ -5,6 +5,7 @@
 pub mod archive;
 mod base;
 mod blocking;
+mod checkout;
 mod collect;
 mod error;
 mod first_range;

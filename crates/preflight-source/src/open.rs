@@ -4,6 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use crate::checkout::{Checkout, Remote};
 use crate::model_ref::is_archive;
 use crate::regular::describe;
 use crate::{
@@ -19,7 +20,13 @@ pub fn open(
     s3: impl FnOnce() -> Result<S3Options, Error>,
 ) -> Result<Box<dyn Source>, Error> {
     match model {
-        ModelRef::Local { path, .. } => open_local(path),
+        ModelRef::Local { path, .. } => match Remote::of(path) {
+            Some(remote) if Recording::open(path, &path.display().to_string())?.is_none() => {
+                let folder = Folder::new(path, &path.display().to_string())?;
+                Ok(Checkout::new(folder, remote, hub()?))
+            }
+            _ => open_local(path),
+        },
         ModelRef::Hub { id, revision } => {
             crate::hub::open(id, revision.as_deref(), &model.to_string(), &hub()?)
         }

@@ -76,6 +76,11 @@ impl HubOptions {
         })
     }
 
+    /// Host and port of the endpoint.
+    pub(crate) fn host(&self) -> String {
+        self.endpoint.host()
+    }
+
     /// What the client has to know.
     pub(super) fn settings(&self) -> Result<Settings, Error> {
         Ok(Settings {

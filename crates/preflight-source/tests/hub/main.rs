@@ -7,6 +7,7 @@ mod common;
 
 mod access;
 mod cache;
+mod checkout;
 mod early;
 mod faults;
 mod listing;
