@@ -23,6 +23,7 @@ mod hub_faults;
 mod large;
 mod lists;
 mod many;
+mod memory;
 mod readme;
 mod recordings;
 mod terminal;

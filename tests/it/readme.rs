@@ -31,7 +31,12 @@ fn is_real_output(page: &str, prompt: &str) {
     assert!(examples.len() >= 2, "{examples:?}");
     for (command, shown) in examples {
         let arguments: Vec<&str> = command.split_whitespace().collect();
-        let printed = Program::new().inside(&root()).args(arguments).run().stdout;
+        let printed = Program::new()
+            .env("LANG", "C.UTF-8")
+            .inside(&root())
+            .args(arguments)
+            .run()
+            .stdout;
         match shown.strip_suffix("…\n") {
             Some(start) => assert!(printed.starts_with(start), "{command}\n{printed}"),
             None => assert_eq!(printed, shown, "{command}"),

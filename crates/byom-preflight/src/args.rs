@@ -93,6 +93,12 @@ pub(crate) struct Check {
     /// Sequences at once that the memory estimate is made for
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) sequences: Option<u64>,
+    /// Type of a cache entry that the memory estimate is made for
+    #[arg(long, value_enum, default_value_t = KvDtypeArg::Bf16, value_name = "TYPE")]
+    pub(crate) kv_dtype: KvDtypeArg,
+    /// Share of a GPU's memory that the engine may take, above 0 and at most 1
+    #[arg(long, value_name = "SHARE", default_value_t = preflight_model::memory::GPU_MEMORY_UTILIZATION, value_parser = share)]
+    pub(crate) gpu_memory_utilization: f64,
     /// Form of the report; several may be asked for, all but one of them with a file [default: table]
     #[arg(long, value_name = "FORMAT[=FILE]", value_parser = OutputParser)]
     pub(crate) format: Vec<Output>,
@@ -288,6 +294,22 @@ pub(crate) enum MethodArg {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KvDtypeArg {
+    /// 16 bits
+    Bf16,
+    /// 8 bits
+    Fp8,
+}
+
+/// A share of something: above 0 and at most 1.
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse::<f64>().ok();
+    share
+        .filter(|&share| share > 0.0 && share <= 1.0)
+        .ok_or_else(|| "write a number above 0 and at most 1, for example 0.9".to_owned())
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ModelType {
     /// Decide by the files
     Auto,
@@ -334,6 +356,16 @@ pub(crate) enum FailOn {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_share_is_above_nothing_and_at_most_all() {
+        for (text, value) in [("0.9", 0.9), ("1", 1.0), ("1e-3", 0.001)] {
+            assert_eq!(share(text), Ok(value));
+        }
+        for wrong in ["0", "-0.5", "1.01", "90", "nan", "inf", "90%", ""] {
+            assert!(share(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn sizes_have_units() {

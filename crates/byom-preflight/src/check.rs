@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Instant, SystemTime};
 
+use preflight_model::cache::KvDtype;
 use preflight_model::checkpoint::{Checkpoint, Kind};
 use preflight_model::fact::Fact;
 use preflight_model::snapshot::{Access, Origin, Snapshot, SourceKind};
@@ -15,7 +16,9 @@ use preflight_rules::policy::Policy;
 use preflight_rules::report::{Cost, ModelReport, Report, Target, Verdict};
 use preflight_source::{Error, ModelRef};
 
-use crate::args::{Check, FailOn, MethodArg, ModelType, TargetArg, Training, TrainingTypeArg};
+use crate::args::{
+    Check, FailOn, KvDtypeArg, MethodArg, ModelType, TargetArg, Training, TrainingTypeArg,
+};
 use crate::failure::{Failure, code_of, say};
 use crate::inputs::{Inputs, Named};
 use crate::many::{Stop, Tally, Work};
@@ -245,6 +248,11 @@ fn options(arguments: &Check, policy: &Policy) -> Result<Options, Failure> {
         base_model: arguments.base_model.clone(),
         context: arguments.context,
         sequences: arguments.sequences,
+        kv_dtype: match arguments.kv_dtype {
+            KvDtypeArg::Bf16 => KvDtype::Bf16,
+            KvDtypeArg::Fp8 => KvDtype::Fp8,
+        },
+        gpu_memory_utilization: Some(arguments.gpu_memory_utilization),
         gpu: arguments.gpu.clone(),
         gpu_count: arguments.gpu_count,
         kind: match arguments.model_type {

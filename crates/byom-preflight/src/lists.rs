@@ -70,17 +70,16 @@ pub(crate) fn hardware(choice: &PolicyChoice) -> Result<(), Failure> {
         .map(|option| {
             vec![
                 option.id,
-                option.count.to_string(),
                 option.gpu.memory_mib.to_string(),
                 option.gpu.visible_mib.to_string(),
+                option.as_of,
                 option.gpu.name,
             ]
         })
         .collect();
-    let headers = ["hardware", "GPUs", "MiB each", "MiB usable", "GPU"];
+    let headers = ["hardware", "MiB", "usable", "as of", "GPU"];
     let table = list(&headers, &rows, screen::width().into());
     screen::print(&format!(
-        "{table}\nMiB each: as the driver (nvidia-smi) reports a GPU; MiB usable: as CUDA reports\nit to a program. Sources: hardware/together.toml of preflight-rules, read\n{}.\n",
-        policy.as_of
+        "{table}\nMiB of one GPU: as the driver (nvidia-smi) reports it, and usable, as CUDA reports\nit to a program. Sources: hardware/together.toml of preflight-rules; what is made of\nit: docs/memory.md.\n"
     ))
 }

@@ -30,6 +30,18 @@ pub(crate) fn colour() -> bool {
     io::stdout().is_terminal() && !set("NO_COLOR") && !dumb
 }
 
+/// Whether the locale has more than ASCII, by the variables of POSIX in their order.
+pub(crate) fn unicode() -> bool {
+    let first = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    // Windows has no such variables, and its consoles have the characters of the bars.
+    first.map_or(cfg!(windows), |locale| {
+        let locale = locale.to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    })
+}
+
 /// Prints a result. A reader that closed the pipe (`| head`) has what it wanted.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();

@@ -20,6 +20,14 @@ const ELEMENTS_MAX: u64 = 1 << 32;
 /// <https://github.com/vllm-project/vllm/blob/v0.11.0/vllm/config/cache.py>
 const STATE_ELEMENT_BYTES: u64 = 2;
 
+/// Tokens that an engine reads of long prompts at once. While it does, a layer with a window holds these
+/// beside the window. vLLM's default as a server on GPUs of 70 GiB and more; on an A100 it is less.
+/// Source: `get_batch_defaults` in
+/// <https://github.com/vllm-project/vllm/blob/v0.11.0/vllm/engine/arg_utils.py>, and
+/// `SlidingWindowSpec.max_memory_usage_bytes` in
+/// <https://github.com/vllm-project/vllm/blob/v0.11.0/vllm/v1/kv_cache_interface.py>
+pub const PREFILL_TOKENS: u64 = 8192;
+
 /// Type of a cache entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum KvDtype {
@@ -144,17 +152,20 @@ impl KvCache {
         if !self.can_split(gpus) {
             return None;
         }
-        let mut one = self.fixed_bytes();
+        let mut all = self.fixed_bytes().checked_mul(sequences)?;
         for group in &self.groups {
-            let held = group.window.map_or(tokens, |window| window.min(tokens));
             let share = match group.kv_heads {
                 Some(heads) => group.elements_per_token / heads * (heads / gpus).max(1),
                 None => group.elements_per_token,
             };
+            if share == 0 {
+                continue;
+            }
+            let held = tokens_held(group.window, tokens, sequences)?;
             let bytes = (group.layers * share * dtype.bytes()).checked_mul(held)?;
-            one = one.checked_add(bytes)?;
+            all = all.checked_add(bytes)?;
         }
-        one.checked_mul(sequences)
+        Some(all)
     }
 
     fn read(config: &Config, keeper: Keeper) -> Option<Self> {
@@ -162,6 +173,17 @@ impl KvCache {
         let family = Family::of(text.model_type()?)?;
         Self::new(family.groups(&text, keeper)?)
     }
+}
+
+/// Tokens of all sequences that a layer holds at once: all of them, or each sequence's window and, once,
+/// the part of a prompt that is being read.
+fn tokens_held(window: Option<u64>, tokens: u64, sequences: u64) -> Option<u64> {
+    let all = tokens.checked_mul(sequences);
+    let Some(window) = window.filter(|&window| window < tokens) else {
+        return all;
+    };
+    let windows = window.checked_mul(sequences)?.checked_add(PREFILL_TOKENS)?;
+    Some(all.map_or(windows, |all| all.min(windows)))
 }
 
 /// Who keeps the cache.
@@ -299,6 +321,10 @@ impl Heads {
     }
 
     fn group(self, layers: u64, window: Option<u64>) -> Option<LayerGroup> {
+        // A head of no size, and no head at all, are errors of the file, not a model without a cache.
+        if self.kv_heads == 0 || self.head_dim == 0 {
+            return None;
+        }
         Some(LayerGroup {
             layers,
             elements_per_token: self.elements_per_token()?,
@@ -367,7 +393,10 @@ fn falcon_heads(text: &Section<'_>, keeper: Keeper) -> Option<Heads> {
 fn latent(text: &Section<'_>, keeper: Keeper) -> Option<Vec<LayerGroup>> {
     let rotary = text.u64("qk_rope_head_dim")?;
     let (elements_per_token, kv_heads) = match keeper {
-        Keeper::Engine => (text.u64("kv_lora_rank")?.checked_add(rotary)?, None),
+        Keeper::Engine => {
+            let latent = text.u64("kv_lora_rank").filter(|&rank| rank > 0)?;
+            (latent.checked_add(rotary)?, None)
+        }
         Keeper::Transformers => {
             let heads = text.u64("num_attention_heads")?;
             let key = text.u64("qk_nope_head_dim")?.checked_add(rotary)?;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use preflight_rules::report::{
     AdapterSummary, BaseModelMatch, FactsSummary, Finding, Fit, FitOption, ModelReport,
-    ParametersSummary, Report, RuleRow, Target, Verdict,
+    ParametersSummary, Report, RuleRow, Target, TrainingFit, Verdict,
 };
 use serde::{Serialize, Serializer};
 
@@ -301,7 +301,9 @@ struct FitJson<'a> {
     gpu_memory_utilization: Option<f64>,
     load_dtype: Option<&'a str>,
     smallest: Option<&'a str>,
+    endpoint_commands: &'a [String],
     options: Vec<FitOptionJson<'a>>,
+    training: Option<TrainingJson<'a>>,
 }
 
 impl<'a> FitJson<'a> {
@@ -314,7 +316,34 @@ impl<'a> FitJson<'a> {
             gpu_memory_utilization: Some(fit.gpu_memory_utilization).filter(|share| *share > 0.0),
             load_dtype: given(&fit.load_dtype),
             smallest: fit.smallest.as_deref(),
+            endpoint_commands: &fit.endpoint_commands,
             options: fit.options.iter().map(FitOptionJson::new).collect(),
+            training: fit.training.as_ref().map(TrainingJson::new),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct TrainingJson<'a> {
+    is_estimate: bool,
+    context: u64,
+    lora_rank: u64,
+    lora_bytes: u64,
+    lora_smallest: Option<&'a str>,
+    full_bytes: u64,
+    full_smallest: Option<&'a str>,
+}
+
+impl<'a> TrainingJson<'a> {
+    fn new(training: &'a TrainingFit) -> Self {
+        Self {
+            is_estimate: true,
+            context: training.context,
+            lora_rank: training.lora_rank,
+            lora_bytes: training.lora_bytes,
+            lora_smallest: training.lora_smallest.as_deref(),
+            full_bytes: training.full_bytes,
+            full_smallest: training.full_smallest.as_deref(),
         }
     }
 }
@@ -322,8 +351,12 @@ impl<'a> FitJson<'a> {
 #[derive(Serialize)]
 struct FitOptionJson<'a> {
     hardware: &'a str,
+    gpu_count: u64,
+    as_of: &'a str,
     verdict: &'static str,
+    because: Option<&'a str>,
     needed_bytes_per_gpu: Option<u64>,
+    missing_bytes_per_gpu: Option<u64>,
     usable_bytes_per_gpu: u64,
     weights_bytes_per_gpu: Option<u64>,
     cache_bytes_per_gpu: Option<u64>,
@@ -335,8 +368,12 @@ impl<'a> FitOptionJson<'a> {
     fn new(option: &'a FitOption) -> Self {
         Self {
             hardware: &option.hardware,
+            gpu_count: option.gpu_count,
+            as_of: &option.as_of,
             verdict: option.verdict.as_str(),
+            because: option.because.as_deref(),
             needed_bytes_per_gpu: option.needed_bytes_per_gpu,
+            missing_bytes_per_gpu: option.missing_bytes_per_gpu,
             usable_bytes_per_gpu: option.usable_bytes_per_gpu,
             weights_bytes_per_gpu: option.weights_bytes_per_gpu,
             cache_bytes_per_gpu: option.cache_bytes_per_gpu,

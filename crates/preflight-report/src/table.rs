@@ -1,6 +1,7 @@
 //! The report for people at a terminal: the verdict first, then what to do about it, then what is
 //! worth knowing, and last the command to submit.
 
+mod bar;
 mod findings;
 mod fit;
 mod identity;
@@ -22,6 +23,8 @@ pub struct TableOptions {
     pub width: u16,
     /// Whether the verdicts are coloured.
     pub colour: bool,
+    /// Whether the locale has more than ASCII.
+    pub unicode: bool,
     /// Whether everything is shown that is otherwise counted or left out.
     pub verbose: bool,
 }
@@ -71,7 +74,7 @@ fn write_model(screen: &mut Screen, report: &Report, model: &ModelReport) {
         screen.blank();
         screen.paragraph("", &cost, Keep::Words);
     }
-    write_next(screen, &model.next);
+    write_next(screen, model);
 }
 
 /// One line a target with the ids that decided it.
@@ -179,12 +182,19 @@ pub(crate) fn differences(model: &ModelReport, other: &OtherPolicy) -> Vec<Strin
 }
 
 /// The commands, each on a line of its own, from the first column, to be copied.
-fn write_next(screen: &mut Screen, next: &[(Target, String)]) {
-    for (target, command) in next {
+fn write_next(screen: &mut Screen, model: &ModelReport) {
+    for (target, command) in &model.next {
+        let serves = *target == Target::Upload && !model.fit.endpoint_commands.is_empty();
         screen.heading(match target {
+            Target::Upload if serves => "To upload it and then serve it, run",
             Target::Upload => "To upload it, run",
             Target::FineTune => "To fine-tune it, run",
         });
         screen.whole(command);
+        if serves {
+            for line in &model.fit.endpoint_commands {
+                screen.whole(line);
+            }
+        }
     }
 }

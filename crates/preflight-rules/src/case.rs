@@ -1,5 +1,6 @@
 //! What a rule judges against.
 
+use preflight_model::cache::KvDtype;
 use preflight_model::checkpoint::Kind;
 
 use crate::catalog::{TrainingMethod, TrainingType};
@@ -20,7 +21,11 @@ pub struct Options {
     pub context: Option<u64>,
     /// `--sequences`: sequences at once; none means the policy's floor.
     pub sequences: Option<u64>,
-    /// `--gpu`: only hardware whose id contains this word.
+    /// `--kv-dtype`: type of a cache entry.
+    pub kv_dtype: KvDtype,
+    /// `--gpu-memory-utilization`: share of a GPU's memory that the engine takes; none means its default.
+    pub gpu_memory_utilization: Option<f64>,
+    /// `--gpu`: only this kind of GPU, for example `h100`.
     pub gpu: Option<String>,
     /// `--gpu-count`: only hardware with so many.
     pub gpu_count: Option<u64>,

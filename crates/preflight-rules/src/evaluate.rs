@@ -8,7 +8,7 @@ use preflight_model::release::Release;
 use crate::adapters;
 use crate::base_models;
 use crate::case::{Case, Options};
-use crate::fit::{FitRequest, NodeFit, fit, node_fit};
+use crate::fit::{FitRequest, NodeFit, fit, node_fit, training_fit};
 use crate::hardware::{Hardware, HardwareOption};
 use crate::policy::{CommandValues, Policy, SourceKind};
 use crate::report::{
@@ -93,8 +93,8 @@ impl<'a> Judge<'a> {
         let table = policy.platform.hardware.known();
         let hardware = table.map_or_else(Vec::new, |id| Hardware::built_in().options(id));
         let node = shape::footprint(adapters::whole_model(&facts))
-            .map_or(NodeFit::Unknown, |footprint| {
-                node_fit(&footprint, &hardware)
+            .map_or_else(NodeFit::not_measured, |footprint| {
+                node_fit(&footprint, &hardware, &floor(policy))
             });
         Self {
             facts,
@@ -243,34 +243,32 @@ impl<'a> Judge<'a> {
     }
 
     fn fit(&self) -> Fit {
-        let platform = &self.policy.platform;
-        let floor = FitRequest::default();
+        let floor = floor(self.policy);
+        let options = self.options;
         let request = FitRequest {
-            context: self
-                .options
-                .context
-                .or(platform.fit_context.known().copied())
-                .unwrap_or(floor.context),
-            sequences: self
-                .options
-                .sequences
-                .or(platform.fit_sequences.known().copied())
-                .unwrap_or(floor.sequences),
-            gpu: self.options.gpu.clone(),
-            gpu_count: self.options.gpu_count,
-            ..floor
+            context: options.context.unwrap_or(floor.context),
+            sequences: options.sequences.unwrap_or(floor.sequences),
+            kv_dtype: options.kv_dtype,
+            gpu_memory_utilization: options
+                .gpu_memory_utilization
+                .unwrap_or(floor.gpu_memory_utilization),
+            gpu: options.gpu.clone(),
+            gpu_count: options.gpu_count,
         };
-        shape::footprint(adapters::whole_model(&self.facts)).map_or_else(
-            || Fit {
+        let model = adapters::whole_model(&self.facts);
+        let Some(footprint) = shape::footprint(model) else {
+            return Fit {
                 context: request.context,
                 sequences: request.sequences,
                 kv_dtype: request.kv_dtype.as_str().into(),
                 gpu_memory_utilization: request.gpu_memory_utilization,
                 load_dtype: "as stored".into(),
                 ..Fit::default()
-            },
-            |footprint| fit(&footprint, &self.hardware, &request),
-        )
+            };
+        };
+        let mut fit = fit(&footprint, &self.hardware, &request);
+        fit.training = shape::training(model).and_then(|training| training_fit(&training, &fit));
+        fit
     }
 
     fn base_models(&self) -> Vec<BaseModelMatch> {
@@ -283,6 +281,19 @@ impl<'a> Judge<'a> {
             }
             _ => Vec::new(),
         }
+    }
+}
+
+/// The least that a deployment must hold to be worth one.
+fn floor(policy: &Policy) -> FitRequest {
+    let platform = &policy.platform;
+    let default = FitRequest::default();
+    let known =
+        |figure: &crate::policy::Stated<u64>, default| figure.known().copied().unwrap_or(default);
+    FitRequest {
+        context: known(&platform.fit_context, default.context),
+        sequences: known(&platform.fit_sequences, default.sequences),
+        ..default
     }
 }
 

@@ -3,11 +3,12 @@
 
 use preflight_model::cache::KvDtype;
 use preflight_model::memory::{
-    CONTEXT_FLOOR, Footprint, GPU_MEMORY_UTILIZATION, Split, overhead_bytes, usable_bytes,
+    CONTEXT_FLOOR, Footprint, GPU_MEMORY_UTILIZATION, LORA_RANK, Split, Training, overhead_bytes,
+    usable_bytes,
 };
 
 use crate::hardware::HardwareOption;
-use crate::report::{Fit, FitOption, FitVerdict};
+use crate::report::{Fit, FitOption, FitVerdict, TrainingFit};
 
 /// What is asked of the hardware.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,13 +66,17 @@ pub fn fit(model: &Footprint, hardware: &[HardwareOption], request: &FitRequest)
             .judge()
         })
         .collect();
-    let fits = |option: &&FitOption| option.verdict == FitVerdict::Fits;
     // Hardware is in order of size, so the first is the smallest.
     let smallest = options
         .iter()
-        .find(fits)
-        .map(|option| option.hardware.clone());
-    let load_dtype = if model.weights.is_converted {
+        .find(|option| option.verdict == FitVerdict::Fits);
+    let smallest = smallest.map(|option| option.hardware.clone());
+    let of_smallest = |option: &&HardwareOption| Some(&option.id) == smallest.as_ref();
+    let endpoint_commands = hardware
+        .iter()
+        .find(of_smallest)
+        .map(|option| option.endpoint.clone());
+    let load_dtype = if model.weights.is_converted() {
         "BF16"
     } else {
         "as stored"
@@ -83,46 +88,91 @@ pub fn fit(model: &Footprint, hardware: &[HardwareOption], request: &FitRequest)
         gpu_memory_utilization: request.gpu_memory_utilization,
         load_dtype: load_dtype.into(),
         smallest,
+        endpoint_commands: endpoint_commands.unwrap_or_default(),
         options,
+        training: None,
     }
 }
 
-/// Whether any node holds the model with a context of [`CONTEXT_FLOOR`] tokens for one sequence.
+/// What training the model takes, and the smallest of the options that a [`fit`] judged whose GPUs
+/// have as much memory together.
+pub fn training_fit(training: &Training, fit: &Fit) -> Option<TrainingFit> {
+    let bytes = training.bytes(fit.context)?;
+    let smallest = |needed: u64| {
+        let holds = |option: &&FitOption| {
+            let all = option.usable_bytes_per_gpu.checked_mul(option.gpu_count);
+            all.is_none_or(|all| all >= needed)
+        };
+        let option = fit.options.iter().find(holds)?;
+        Some(option.hardware.clone())
+    };
+    Some(TrainingFit {
+        context: fit.context,
+        lora_rank: LORA_RANK,
+        lora_bytes: bytes.lora,
+        lora_smallest: smallest(bytes.lora),
+        full_bytes: bytes.full,
+        full_smallest: smallest(bytes.full),
+    })
+}
+
+/// Whether any node holds the model with the shortest context that counts.
 #[derive(Debug, Clone, PartialEq)]
 pub enum NodeFit {
     /// One does: the smallest.
     Fits(FitOption),
     /// None does. The option that comes closest, where any can hold a part of the model at all.
     TooSmall(Option<FitOption>),
-    /// Not known.
-    Unknown,
+    /// Not known, for this reason.
+    Unknown(String),
 }
 
-/// Looks for a node that holds the model at all, whatever the user asked to see.
-pub fn node_fit(model: &Footprint, hardware: &[HardwareOption]) -> NodeFit {
-    let options = fit(model, hardware, &FitRequest::default()).options;
-    let is = |verdict| move |option: &FitOption| option.verdict == verdict;
-    if let Some(smallest) = options.iter().find(|option| is(FitVerdict::Fits)(option)) {
+impl NodeFit {
+    /// What to say of a model whose config or files could not be read.
+    pub fn not_measured() -> Self {
+        Self::Unknown("the size of the weights or the config is not known".into())
+    }
+}
+
+/// Looks for a node that holds the model at all: `floor` is the least that is worth a deployment,
+/// whatever the user asked to see.
+pub fn node_fit(model: &Footprint, hardware: &[HardwareOption], floor: &FitRequest) -> NodeFit {
+    let options = fit(model, hardware, floor).options;
+    let is = |verdict| move |option: &&FitOption| option.verdict == verdict;
+    if let Some(smallest) = options.iter().find(is(FitVerdict::Fits)) {
         return NodeFit::Fits(smallest.clone());
     }
-    if options.is_empty() || options.iter().any(is(FitVerdict::Unknown)) {
-        return NodeFit::Unknown;
+    if options.is_empty() {
+        return NodeFit::Unknown("which hardware the platform has is not known".into());
+    }
+    if let Some(unknown) = options.iter().find(is(FitVerdict::Unknown)) {
+        return NodeFit::Unknown(unknown.because.clone().unwrap_or_default());
+    }
+    // Layers can be dealt out where heads do not divide, so such a node is too small only where all
+    // its GPUs together are.
+    let is_open = |option: &&FitOption| {
+        option.verdict == FitVerdict::CannotSplit
+            && least_bytes(model, option.gpu_count) <= option.usable_bytes_per_gpu
+    };
+    if let Some(open) = options.iter().find(is_open) {
+        let because = open.because.as_deref().unwrap_or_default();
+        return NodeFit::Unknown(format!(
+            "no node holds it as engines split models by default ({because}); `{}` may hold it with its layers dealt out",
+            open.hardware
+        ));
     }
     let closest = options
         .into_iter()
-        .filter_map(|option| Some((missing_bytes(&option)?, option)))
+        .filter_map(|option| Some((option.missing_bytes_per_gpu?, option)))
         .min_by_key(|(missing, _)| *missing);
     NodeFit::TooSmall(closest.map(|(_, option)| option))
 }
 
-/// By how much one GPU of an option is too small; 0 where it is not. `None` where the numbers are
-/// not known.
-pub fn missing_bytes(option: &FitOption) -> Option<u64> {
-    let needed = option.needed_bytes_per_gpu.or_else(|| {
-        let known = option.weights_bytes_per_gpu?;
-        Some(known.saturating_add(option.overhead_bytes_per_gpu?))
-    })?;
-    Some(needed.saturating_sub(option.usable_bytes_per_gpu))
+/// The least that each of `gpus` GPUs takes, however the weights are spread.
+fn least_bytes(model: &Footprint, gpus: u64) -> u64 {
+    let (all, _) = model.weight_bytes_per_gpu(1);
+    all.div_ceil(gpus.max(1))
+        .saturating_add(overhead_bytes(model.activation, gpus))
 }
 
 /// One model on one choice of hardware.
@@ -136,18 +186,26 @@ struct Case<'a> {
 impl Case<'_> {
     fn judge(&self) -> FitOption {
         match self.model.split(self.hardware.count) {
-            Split::Impossible => self.without_numbers(FitVerdict::CannotSplit),
-            Split::Unknown => self.without_numbers(FitVerdict::Unknown),
+            Split::Impossible(because) => self.without_numbers(FitVerdict::CannotSplit, because),
+            Split::Unknown => self.without_numbers(
+                FitVerdict::Unknown,
+                "how many heads there are is not known, and so whether the model can be split"
+                    .into(),
+            ),
             Split::Possible => self.within_bounds(),
         }
     }
 
-    fn without_numbers(&self, verdict: FitVerdict) -> FitOption {
+    fn without_numbers(&self, verdict: FitVerdict, because: String) -> FitOption {
         let memory = self.hardware.visible_bytes();
         FitOption {
             hardware: self.hardware.id.clone(),
+            gpu_count: self.hardware.count,
+            as_of: self.hardware.as_of.clone(),
             verdict,
+            because: Some(because),
             needed_bytes_per_gpu: None,
+            missing_bytes_per_gpu: None,
             usable_bytes_per_gpu: usable_bytes(memory, self.request.gpu_memory_utilization),
             weights_bytes_per_gpu: None,
             cache_bytes_per_gpu: None,
@@ -159,39 +217,44 @@ impl Case<'_> {
     /// The verdict that both bounds of the weights share, with the numbers of the bound that proves
     /// it: what is too much even at least, or fits even at most.
     fn within_bounds(&self) -> FitOption {
-        let weights = self.model.weights;
-        let least = self.with_weights(weights.at_least);
-        if least.verdict == FitVerdict::DoesNotFit || weights.at_most == Some(weights.at_least) {
+        let (at_least, at_most) = self.model.weight_bytes_per_gpu(self.hardware.count);
+        let least = self.with_weights(at_least);
+        if least.verdict == FitVerdict::DoesNotFit || at_most == Some(at_least) {
             return least;
         }
-        match weights.at_most.map(|bytes| self.with_weights(bytes)) {
+        match at_most.map(|bytes| self.with_weights(bytes)) {
             Some(most) if most.verdict == least.verdict => most,
             _ => FitOption {
                 cache_bytes_per_gpu: least.cache_bytes_per_gpu,
                 overhead_bytes_per_gpu: least.overhead_bytes_per_gpu,
-                ..self.without_numbers(FitVerdict::Unknown)
+                ..self.without_numbers(
+                    FitVerdict::Unknown,
+                    "how much the weights take is not known well enough".into(),
+                )
             },
         }
     }
 
-    /// The weights are spread evenly; see `docs/memory.md` for what that leaves out.
-    fn with_weights(&self, all_weights: u64) -> FitOption {
+    fn with_weights(&self, weights: u64) -> FitOption {
         let gpus = self.hardware.count;
         let overhead = overhead_bytes(self.model.activation, gpus);
-        let weights = all_weights.div_ceil(gpus);
         let mut option = FitOption {
             weights_bytes_per_gpu: Some(weights),
             overhead_bytes_per_gpu: Some(overhead),
-            ..self.without_numbers(FitVerdict::Unknown)
+            ..self.without_numbers(
+                FitVerdict::Unknown,
+                "what the architecture keeps of each token is not known".into(),
+            )
         };
-        let left = option
-            .usable_bytes_per_gpu
-            .checked_sub(weights)
-            .and_then(|left| left.checked_sub(overhead));
+        let without_cache = weights.saturating_add(overhead);
+        let usable = option.usable_bytes_per_gpu;
+        let left = usable.checked_sub(without_cache);
 
         let Some(cache) = &self.model.cache else {
             if left.is_none() {
                 option.verdict = FitVerdict::DoesNotFit;
+                option.because = None;
+                option.missing_bytes_per_gpu = Some(without_cache - usable);
             }
             return option;
         };
@@ -204,8 +267,11 @@ impl Case<'_> {
         let cache = cache
             .bytes_per_gpu(gpus, self.context, sequences, kv_dtype)
             .unwrap_or(u64::MAX);
+        let needed = without_cache.saturating_add(cache);
+        option.because = None;
         option.cache_bytes_per_gpu = Some(cache);
-        option.needed_bytes_per_gpu = Some(weights.saturating_add(overhead).saturating_add(cache));
+        option.needed_bytes_per_gpu = Some(needed);
+        option.missing_bytes_per_gpu = needed.checked_sub(usable).filter(|&missing| missing > 0);
         let longest = |left| self.model.max_context(gpus, sequences, kv_dtype, left);
         option.max_context = left.map_or(Some(0), longest);
         option.verdict = match (left, option.max_context) {

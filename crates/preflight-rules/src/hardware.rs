@@ -51,6 +51,9 @@ struct Offer {
     counts: Vec<u64>,
     source: String,
     as_of: String,
+    /// What to run to serve an uploaded model on it: `{id}` is filled in.
+    #[serde(default)]
+    endpoint: Vec<String>,
 }
 
 /// One choice of hardware: some GPUs of one kind on one node.
@@ -66,6 +69,8 @@ pub struct HardwareOption {
     pub source: String,
     /// When.
     pub as_of: String,
+    /// What to run to serve an uploaded model on it.
+    pub endpoint: Vec<String>,
 }
 
 impl HardwareOption {
@@ -129,12 +134,17 @@ impl Hardware {
         let Some(gpu) = self.gpus.iter().find(|gpu| gpu.kind == offer.gpu) else {
             return Vec::new();
         };
-        let option = |&count: &u64| HardwareOption {
-            id: offer.id.replace("{count}", &count.to_string()),
-            gpu: gpu.clone(),
-            count,
-            source: offer.source.clone(),
-            as_of: offer.as_of.clone(),
+        let option = |&count: &u64| {
+            let id = offer.id.replace("{count}", &count.to_string());
+            let filled = |line: &String| line.replace("{id}", &id);
+            HardwareOption {
+                endpoint: offer.endpoint.iter().map(filled).collect(),
+                id,
+                gpu: gpu.clone(),
+                count,
+                source: offer.source.clone(),
+                as_of: offer.as_of.clone(),
+            }
         };
         offer.counts.iter().map(option).collect()
     }
@@ -219,6 +229,29 @@ mod tests {
                 "{}",
                 offer.id
             );
+        }
+    }
+
+    #[test]
+    fn every_option_says_what_to_run() {
+        let commands = |policy, id| {
+            let options = Hardware::built_in().options(policy);
+            let option = options.into_iter().find(|option| option.id == id);
+            option.unwrap().endpoint
+        };
+        assert_eq!(
+            commands("together-2025-11", "4x_nvidia_h100_80gb_sxm"),
+            ["together endpoints create --model MODEL_NAME --hardware 4x_nvidia_h100_80gb_sxm"]
+        );
+        assert_eq!(
+            commands("together-2026-07", "8xnvidia-b200-180gb"),
+            [
+                "tg models configs MODEL_ID",
+                "tg endpoints deploy MODEL_ID --endpoint ENDPOINT_NAME --config CONFIG_ID"
+            ]
+        );
+        for offer in &Hardware::built_in().offers {
+            assert!(!offer.endpoint.is_empty(), "{}", offer.id);
         }
     }
 

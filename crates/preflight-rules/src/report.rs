@@ -300,8 +300,29 @@ pub struct Fit {
     pub load_dtype: String,
     /// Smallest option that fits.
     pub smallest: Option<String>,
+    /// What to run to serve the model on it, once it is uploaded; empty where none fits.
+    pub endpoint_commands: Vec<String>,
     /// All options, fewest GPUs and least memory first.
     pub options: Vec<FitOption>,
+    /// What training would take; none where a size is not known or the weights are quantised.
+    pub training: Option<TrainingFit>,
+}
+
+/// Memory for training: always an estimate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainingFit {
+    /// Tokens of a sequence.
+    pub context: u64,
+    /// Rank of the adapters.
+    pub lora_rank: u64,
+    /// Memory of all GPUs together to train adapters.
+    pub lora_bytes: u64,
+    /// Smallest option that has as much.
+    pub lora_smallest: Option<String>,
+    /// Memory of all GPUs together to train all weights.
+    pub full_bytes: u64,
+    /// Smallest option that has as much.
+    pub full_smallest: Option<String>,
 }
 
 /// One choice of hardware.
@@ -309,10 +330,18 @@ pub struct Fit {
 pub struct FitOption {
     /// Id of the hardware.
     pub hardware: String,
+    /// How many GPUs it has.
+    pub gpu_count: u64,
+    /// When the platform was seen to offer it.
+    pub as_of: String,
     /// Whether it fits.
     pub verdict: FitVerdict,
+    /// Why the model cannot be split, or why nothing is known.
+    pub because: Option<String>,
     /// Weights, cache and overhead of one GPU.
     pub needed_bytes_per_gpu: Option<u64>,
+    /// By how much that is more than can be used; none where it is not.
+    pub missing_bytes_per_gpu: Option<u64>,
     /// What the engine may use of one GPU.
     pub usable_bytes_per_gpu: u64,
     /// Weights on one GPU.
@@ -334,7 +363,7 @@ pub enum FitVerdict {
     FitsWithShorterContext,
     /// The weights and overhead alone are too much.
     DoesNotFit,
-    /// Heads do not divide among that many GPUs.
+    /// What engines divide does not divide among that many GPUs.
     CannotSplit,
     /// Not known.
     Unknown,

@@ -2,7 +2,7 @@
 
 use preflight_model::cache::KvCache;
 use preflight_model::facts::Facts;
-use preflight_model::memory::{Footprint, WeightBytes};
+use preflight_model::memory::{Footprint, Training, WeightBytes};
 use preflight_model::task::Task;
 
 use crate::base_models::{self, ModelShape};
@@ -41,7 +41,9 @@ pub(crate) fn footprint(facts: &Facts<'_>) -> Option<Footprint> {
     let checkpoint = facts.checkpoint;
     let config = checkpoint.config.known()?;
     let weights = checkpoint.weights.known()?;
-    let mut footprint = Footprint::new(config, weight_bytes(facts, weights.bytes)?);
+    let quantization = checkpoint.quantization.as_ref();
+    let bytes = weight_bytes(facts, weights.bytes)?;
+    let mut footprint = Footprint::new(config, quantization, bytes);
     if facts.task == Task::Embedding && footprint.cache.is_none() {
         // An encoder sees all tokens at once and keeps none.
         footprint.cache = KvCache::new(Vec::new());
@@ -49,27 +51,28 @@ pub(crate) fn footprint(facts: &Facts<'_>) -> Option<Footprint> {
     Some(footprint)
 }
 
-fn weight_bytes(facts: &Facts<'_>, file_bytes: Option<u64>) -> Option<WeightBytes> {
+/// What training the model takes; none where the weights are quantised, which cannot be trained as they are.
+pub(crate) fn training(facts: &Facts<'_>) -> Option<Training> {
     let checkpoint = facts.checkpoint;
-    let stored = file_bytes?;
-    let in_32_bit = checkpoint
-        .parameters
-        .by_dtype
-        .get("F32")
-        .copied()
-        .unwrap_or(0);
-    if checkpoint.parameters.stored_elements.is_some() {
-        let in_32_bit = in_32_bit.checked_mul(4)?.min(stored);
-        return Some(WeightBytes::loaded(
-            stored,
-            in_32_bit,
-            checkpoint.quantization.is_some(),
-        ));
+    if checkpoint.quantization.is_some() {
+        return None;
+    }
+    let parameters = &checkpoint.parameters;
+    let per_rank = parameters.adapter_elements_per_rank;
+    Training::new(checkpoint.config.known()?, parameters.total?, per_rank)
+}
+
+fn weight_bytes(facts: &Facts<'_>, file_bytes: Option<u64>) -> Option<WeightBytes> {
+    let parameters = &facts.checkpoint.parameters;
+    let stored = file_bytes.filter(|&bytes| bytes > 0)?;
+    if parameters.stored_elements.is_some() {
+        // A model of no weights is not one that fits.
+        parameters.held.total().filter(|&bytes| bytes > 0)?;
+        return Some(WeightBytes::Known(parameters.held));
     }
     // Without the headers the files may hold 32-bit weights, which engines halve.
-    Some(WeightBytes {
+    Some(WeightBytes::Between {
         at_least: stored / 2,
         at_most: Some(stored),
-        is_converted: false,
     })
 }

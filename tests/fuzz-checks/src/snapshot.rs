@@ -112,6 +112,7 @@ fn is_safe_to_print(report: ModelReport) {
     let mut table = Vec::new();
     let options = TableOptions {
         width: 80,
+        unicode: true,
         colour: false,
         // Both forms are reached, and each input has always the same.
         verbose: report.message.len().is_multiple_of(2),

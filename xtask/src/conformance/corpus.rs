@@ -87,6 +87,7 @@ fn judge(snapshot: &Snapshot, policy: &'static Policy) -> Result<bool, String> {
     };
     let options = TableOptions {
         width: 80,
+        unicode: true,
         colour: true,
         verbose: true,
     };

@@ -8,15 +8,15 @@
 use super::{Heads, LayerGroup, layers};
 use crate::config::Section;
 
-/// A layer that keeps nothing but a state.
-fn state_group(layers: u64, state_elements: u64) -> LayerGroup {
-    LayerGroup {
+/// Layers that keep nothing but a state; `None` where it has no size, which is an error of the file.
+fn state_group(layers: u64, state_elements: u64) -> Option<LayerGroup> {
+    (state_elements > 0).then_some(LayerGroup {
         layers,
         elements_per_token: 0,
         window: None,
         kv_heads: None,
         state_elements,
-    }
+    })
 }
 
 /// Mamba 1: a window of the convolution and a state, per channel.
@@ -89,7 +89,7 @@ pub(super) fn mamba(text: &Section<'_>) -> Option<Vec<LayerGroup>> {
     } else {
         mamba_1(channels, state, kernel)?
     };
-    Some(vec![state_group(layers::count(text)?, elements)])
+    Some(vec![state_group(layers::count(text)?, elements)?])
 }
 
 /// Mamba layers between attention layers; Falcon-H1 has both in every layer.
@@ -108,7 +108,7 @@ pub(super) fn hybrid(text: &Section<'_>, heads: Heads) -> Option<Vec<LayerGroup>
         Mamba2::of_hybrid(text)?.elements()?
     };
     Some(vec![
-        state_group(layers.checked_sub(attention)?, elements),
+        state_group(layers.checked_sub(attention)?, elements)?,
         heads.group(attention, None)?,
     ])
 }
@@ -163,7 +163,7 @@ pub(super) fn short_convolution(text: &Section<'_>, heads: Heads) -> Option<Vec<
         .u64("hidden_size")?
         .checked_mul(text.u64("conv_L_cache")?)?;
     Some(vec![
-        state_group(layers.checked_sub(attention)?, kept),
+        state_group(layers.checked_sub(attention)?, kept)?,
         heads.group(attention, None)?,
     ])
 }

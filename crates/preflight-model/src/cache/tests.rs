@@ -120,6 +120,12 @@ fn what_is_not_known_has_no_answer() {
         // A size that no head can have.
         r#"{"model_type": "llama", "hidden_size": 100, "num_attention_heads": 7}"#,
         r#"{"model_type": "llama", "num_attention_heads": 0}"#,
+        r#"{"model_type": "llama", "head_dim": 0}"#,
+        r#"{"model_type": "llama", "hidden_size": 0}"#,
+        r#"{"model_type": "llama", "num_key_value_heads": 0}"#,
+        r#"{"model_type": "llama", "num_hidden_layers": 1000000000000}"#,
+        r#"{"model_type": "deepseek_v3", "kv_lora_rank": 0}"#,
+        r#"{"model_type": "mamba", "state_size": 0, "conv_kernel": 0}"#,
         // Fewer names than layers.
         r#"{"model_type": "gemma2", "layer_types": ["full_attention"]}"#,
         r#"{"model_type": "gemma3_text", "sliding_window_pattern": "LLLG"}"#,
@@ -209,9 +215,24 @@ fn gpus_share_heads_and_repeat_them_when_there_are_too_few() {
 #[test]
 fn windows_end_the_growth() {
     let gemma = cache(GEMMA_3_27B).unwrap();
-    let at = |tokens| gemma.bytes_per_gpu(1, tokens, 1, KvDtype::Bf16).unwrap();
-    assert_eq!(at(1024), 1024 * 507_904);
-    assert_eq!(at(131_072), 1024 * (507_904 - 81_920) + 131_072 * 81_920);
+    let at = |tokens, sequences| {
+        let bytes = gemma.bytes_per_gpu(1, tokens, sequences, KvDtype::Bf16);
+        bytes.unwrap()
+    };
+    let (windowed, full) = (507_904 - 81_920, 81_920);
+    assert_eq!(at(1024, 1), 1024 * (windowed + full));
+    assert_eq!(
+        at(4096, 1),
+        4096 * (windowed + full),
+        "a prompt of this length is read at once"
+    );
+    assert_eq!(at(131_072, 1), (1024 + 8192) * windowed + 131_072 * full);
+    assert_eq!(
+        at(131_072, 4),
+        (4 * 1024 + 8192) * windowed + 4 * 131_072 * full,
+        "the engine reads one part of a prompt at a time"
+    );
+    assert_eq!(at(1024, 4), 4 * 1024 * (windowed + full));
 }
 
 #[test]

@@ -28,6 +28,7 @@ use crate::architecture::{Expected, Naming};
 use crate::config::Config;
 use crate::fact::Fact;
 use crate::header::Tensor;
+use crate::memory::{HeldBytes, key_value_share, loaded_bytes};
 use crate::quantization::{Layout, Quantization};
 use crate::weights::{Format, Shard, Weights};
 
@@ -48,6 +49,10 @@ pub struct Parameters {
     pub by_dtype: BTreeMap<String, u64>,
     /// Of the parameters that lie unpacked: how many in each dtype.
     pub unpacked_by_dtype: BTreeMap<String, u64>,
+    /// Bytes of all that is loaded, as an engine holds it: what is left out of the count is left out here.
+    pub held: HeldBytes,
+    /// Inputs and outputs of all linear layers but routed experts: what a rank of LoRA adds.
+    pub adapter_elements_per_rank: u64,
     /// Tensors in integer containers that nothing explains.
     pub opaque_tensors: u64,
     /// Why the count is not exact; empty where it is.
@@ -192,6 +197,13 @@ pub fn layer_of(name: &str) -> Option<u64> {
     number.parse().ok()
 }
 
+/// Whether a tensor belongs to one of many layers, under any of the names that lists of them have.
+fn layers_in(name: &str) -> bool {
+    [".layers.", ".h.", ".layer.", ".blocks."]
+        .iter()
+        .any(|list| name.contains(list))
+}
+
 /// Whether a tensor belongs to layers that predict several tokens at once, which no causal-LM class loads.
 /// Source: `_keys_to_ignore_on_load_unexpected` of `ernie4_5_moe`, `qwen3_next`, `nemotron_h`,
 /// `longcat_flash` and others in transformers 4.55.4 and 5.10.4.
@@ -222,6 +234,10 @@ struct Counter<'a> {
     by_dtype: BTreeMap<String, u64>,
     unpacked_by_dtype: BTreeMap<String, u64>,
     unused: Unused,
+    held: HeldBytes,
+    /// How much of a fused projection is keys and values.
+    key_value_share: (u64, u64),
+    adapter_elements_per_rank: u64,
 }
 
 /// Parameters that are stored and not loaded, by the reason.
@@ -267,6 +283,9 @@ impl<'a> Counter<'a> {
             by_dtype: BTreeMap::new(),
             unpacked_by_dtype: BTreeMap::new(),
             unused: Unused::default(),
+            held: HeldBytes::default(),
+            key_value_share: context.config.map_or((0, 1), key_value_share),
+            adapter_elements_per_rank: 0,
             context,
         }
     }
@@ -278,7 +297,12 @@ impl<'a> Counter<'a> {
         *of_dtype = of_dtype.saturating_add(elements);
         let role = role(tensor, self.context.quantization, &self.stored);
         let held = match role {
-            Role::State => return,
+            Role::State => {
+                if self.unused_sum(tensor.name).is_none() {
+                    self.hold(tensor, tensor.bytes);
+                }
+                return;
+            }
             Role::Buffer => {
                 self.unused.buffers = self.plus(self.unused.buffers, elements);
                 return;
@@ -302,11 +326,16 @@ impl<'a> Counter<'a> {
             return;
         }
         if let Role::Weight(count) = role {
+            let bits = tensor.dtype.bitsize() as u64;
+            self.hold(tensor, loaded_bytes(count, bits).unwrap_or(tensor.bytes));
+            self.add_linear(tensor);
             let of_dtype = self
                 .unpacked_by_dtype
                 .entry(tensor.dtype.to_string())
                 .or_default();
             *of_dtype = of_dtype.saturating_add(count);
+        } else {
+            self.hold(tensor, tensor.bytes);
         }
         self.at_least = self.plus(self.at_least, held.least);
         self.exact = self.plus(self.exact, held.known().unwrap_or(0));
@@ -346,23 +375,51 @@ impl<'a> Counter<'a> {
             .map_or(held, Held::exact)
     }
 
+    /// Counts the bytes that an engine holds of a tensor.
+    fn hold(&mut self, tensor: &Tensor<'_>, bytes: u64) {
+        let held = HeldBytes::of(tensor.name, bytes, self.key_value_share);
+        self.held.add(HeldBytes {
+            is_converted: bytes < tensor.bytes,
+            ..held
+        });
+    }
+
+    /// Counts what LoRA adds to a matrix that is no embedding and no head.
+    fn add_linear(&mut self, tensor: &Tensor<'_>) {
+        let &[rows, columns] = tensor.shape else {
+            return;
+        };
+        let is_layer = layers_in(tensor.name) && tensor.name.ends_with(".weight");
+        if is_layer && !is_routed(tensor.name) {
+            let sum = self.adapter_elements_per_rank.saturating_add(rows);
+            self.adapter_elements_per_rank = sum.saturating_add(columns);
+        }
+    }
+
     /// Whether the loader leaves out a tensor of `weights` parameters, which are then noted.
     fn is_unused(&mut self, name: &str, weights: u64) -> bool {
-        let is_beyond = self
-            .layers
-            .zip(layer_of(name))
-            .is_some_and(|(layers, layer)| layer >= layers);
-        let sum = if is_beyond {
-            &mut self.unused.beyond_layers
-        } else if predicts_more_tokens(name) {
-            &mut self.unused.predicting
-        } else if self.not_loaded.contains(name) {
-            &mut self.unused.not_of_class
-        } else {
+        let Some(sum) = self.unused_sum(name) else {
             return false;
         };
         *sum = sum.saturating_add(weights);
         true
+    }
+
+    /// Where tensors are counted that the loader leaves out for the reason that holds for this one.
+    fn unused_sum(&mut self, name: &str) -> Option<&mut u64> {
+        let is_beyond = self
+            .layers
+            .zip(layer_of(name))
+            .is_some_and(|(layers, layer)| layer >= layers);
+        if is_beyond {
+            Some(&mut self.unused.beyond_layers)
+        } else if predicts_more_tokens(name) {
+            Some(&mut self.unused.predicting)
+        } else if self.not_loaded.contains(name) {
+            Some(&mut self.unused.not_of_class)
+        } else {
+            None
+        }
     }
 
     fn plus(&mut self, sum: u64, more: u64) -> u64 {
@@ -406,6 +463,8 @@ impl<'a> Counter<'a> {
             left_out: self.left_out(),
             by_dtype: self.by_dtype,
             unpacked_by_dtype: self.unpacked_by_dtype,
+            held: self.held,
+            adapter_elements_per_rank: self.adapter_elements_per_rank,
             opaque_tensors: self.opaque,
             inexact_because: because,
         }

@@ -44,6 +44,10 @@ impl Screen {
         self.options.verbose
     }
 
+    pub(super) fn is_unicode(&self) -> bool {
+        self.options.unicode
+    }
+
     /// How many of something are shown: `few`, or all where the user wants to see all.
     pub(super) fn at_most(&self, few: usize) -> usize {
         if self.options.verbose {

@@ -16,6 +16,7 @@ use crate::sample;
 const PLAIN: TableOptions = TableOptions {
     width: 80,
     colour: false,
+    unicode: false,
     verbose: false,
 };
 
@@ -28,7 +29,15 @@ fn table() {
         ("several", sample::several()),
     ] {
         for width in [80, 120] {
-            let text = drawn(&report, TableOptions { width, ..PLAIN });
+            let unicode = width == 80;
+            let text = drawn(
+                &report,
+                TableOptions {
+                    width,
+                    unicode,
+                    ..PLAIN
+                },
+            );
             assert_is_safe(&text);
             assert_fits(&text, usize::from(width));
             assert_is_golden(&format!("{name}-{width}.txt"), &text);
@@ -52,7 +61,7 @@ fn verbose_table() {
 fn a_good_model_fits_on_a_screen_and_ends_with_the_command() {
     let report = sample::good();
     let text = drawn(&report, PLAIN);
-    assert!(text.lines().count() <= 36, "{} lines", text.lines().count());
+    assert!(text.lines().count() <= 38, "{} lines", text.lines().count());
     let (_, command) = report.models[0].next.last().unwrap();
     assert_eq!(text.lines().last(), Some(command.as_str()));
 }
@@ -86,10 +95,40 @@ fn a_model_too_large_for_all_hardware_is_shown_the_largest() {
     fit.smallest = None;
     for option in &mut fit.options {
         option.verdict = FitVerdict::DoesNotFit;
+        option.missing_bytes_per_gpu = Some(1 << 30);
     }
     let text = drawn(&report, PLAIN);
     assert!(text.contains("No hardware is large enough for 1 sequence of 4096 tokens"));
-    assert!(text.contains("8x_nvidia_h200_140gb_sxm  does not fit"));
+    let last = text.lines().find(|line| line.contains("8x_nvidia_h200"));
+    assert!(
+        last.is_some_and(|line| line.ends_with("GiB too much")),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_narrow_terminal_shows_the_same_one_below_the_other() {
+    let mut report = sample::hostile();
+    report.models[0].rules.clear();
+    let options = TableOptions {
+        width: 44,
+        verbose: true,
+        ..PLAIN
+    };
+    let text = drawn(&report, options);
+    let start = text.find("  1x_nvidia_h100").unwrap();
+    let shown: Vec<&str> = text[start..].lines().take(3).collect();
+    assert_eq!(
+        shown,
+        [
+            "  1x_nvidia_h100_80gb_sxm",
+            "    ###############|############==+",
+            "    147.6 of 71.6 GiB: 76.1 GiB too much",
+        ]
+    );
+    for line in text[start..].lines().take_while(|line| !line.is_empty()) {
+        assert!(line.is_ascii() && line.len() <= 44, "{line}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use preflight_rules::catalog::TrainingType;
 use preflight_rules::report::{
     AdapterSummary, BaseModelMatch, BaseModelScore, BaseModelVerdict, Cost, FactsSummary, Finding,
     Fit, FitOption, FitVerdict, Level, ModelReport, OtherPolicy, Outcome, ParametersSummary,
-    Report, RuleRow, Target, Verdict,
+    Report, RuleRow, Target, TrainingFit, Verdict,
 };
 
 const BOTH: [Target; 2] = Target::ALL;
@@ -141,7 +141,19 @@ fn good_model() -> ModelReport {
             gpu_memory_utilization: 0.9,
             load_dtype: "as stored".into(),
             smallest: Some("1x_nvidia_a100_80gb_sxm".into()),
+            endpoint_commands: vec![
+                "together endpoints create --model MODEL_NAME --hardware 1x_nvidia_a100_80gb_sxm"
+                    .into(),
+            ],
             options: options([FitVerdict::Fits; 6]),
+            training: Some(TrainingFit {
+                context: 4096,
+                lora_rank: 64,
+                lora_bytes: 6_280_000_000,
+                lora_smallest: Some("1x_nvidia_a100_80gb_sxm".into()),
+                full_bytes: 29_800_000_000,
+                full_smallest: None,
+            }),
         },
         base_models: base_models(),
         rules,
@@ -228,21 +240,48 @@ fn options(verdicts: [FitVerdict; 6]) -> Vec<FitOption> {
         "8x_nvidia_h100_80gb_sxm",
         "8x_nvidia_h200_140gb_sxm",
     ];
-    let known = |verdict| !matches!(verdict, FitVerdict::Unknown | FitVerdict::CannotSplit);
     hardware
         .iter()
         .zip(verdicts)
-        .map(|(hardware, verdict)| FitOption {
-            hardware: (*hardware).into(),
-            verdict,
-            needed_bytes_per_gpu: known(verdict).then_some(9_876_543_210),
-            usable_bytes_per_gpu: 76_865_352_499,
-            weights_bytes_per_gpu: known(verdict).then_some(3_422_777_952),
-            cache_bytes_per_gpu: known(verdict).then_some(805_306_368),
-            overhead_bytes_per_gpu: known(verdict).then_some(5_648_458_890),
-            max_context: known(verdict).then_some(131_072),
-        })
+        .map(|(hardware, verdict)| option(hardware, verdict))
         .collect()
+}
+
+/// Numbers that go with the verdict, so that the picture does.
+fn option(hardware: &str, verdict: FitVerdict) -> FitOption {
+    let usable = 76_865_352_499;
+    let (weights, cache, overhead) = match verdict {
+        FitVerdict::DoesNotFit => (142_000_000_000, 10_737_418_240, 5_798_205_849),
+        FitVerdict::FitsWithShorterContext => (60_000_000_000, 21_474_836_480, 5_798_205_849),
+        _ => (3_422_777_952, 805_306_368, 5_648_458_890),
+    };
+    let is_known = !matches!(verdict, FitVerdict::Unknown | FitVerdict::CannotSplit);
+    let needed = weights + cache + overhead;
+    FitOption {
+        hardware: hardware.into(),
+        gpu_count: hardware[..1].parse().expect("a count"),
+        as_of: "2025-11-08".into(),
+        verdict,
+        because: match verdict {
+            FitVerdict::CannotSplit => Some("71 attention heads do not divide among 2 GPUs".into()),
+            FitVerdict::Unknown => Some("how much the weights take is not known".into()),
+            _ => None,
+        },
+        needed_bytes_per_gpu: is_known.then_some(needed),
+        missing_bytes_per_gpu: is_known
+            .then(|| needed.saturating_sub(usable))
+            .filter(|&missing| missing > 0),
+        usable_bytes_per_gpu: usable,
+        weights_bytes_per_gpu: is_known.then_some(weights),
+        cache_bytes_per_gpu: is_known.then_some(cache),
+        overhead_bytes_per_gpu: is_known.then_some(overhead),
+        max_context: match verdict {
+            FitVerdict::Fits => Some(131_072),
+            FitVerdict::FitsWithShorterContext => Some(2_112),
+            FitVerdict::DoesNotFit => Some(0),
+            FitVerdict::CannotSplit | FitVerdict::Unknown => None,
+        },
+    }
 }
 
 fn hostile_model() -> ModelReport {
@@ -303,6 +342,7 @@ fn hostile_model() -> ModelReport {
                 FitVerdict::DoesNotFit,
                 FitVerdict::FitsWithShorterContext,
             ]),
+            ..Fit::default()
         },
         base_models: vec![],
         rules: hostile_rules(esc, rtl, &long_name, &cjk),

@@ -1,13 +1,17 @@
 use preflight_model::config::Config;
 use preflight_model::json::Document;
-use preflight_model::memory::{GIB, WeightBytes};
+use preflight_model::memory::{GIB, HeldBytes, WeightBytes};
 
 use super::*;
 use crate::hardware::Hardware;
 
+fn node(model: &Footprint) -> NodeFit {
+    node_fit(model, &hardware(), &FitRequest::default())
+}
+
 fn model(config: &str, weights: WeightBytes) -> Footprint {
     let config = Config::new(Document::parse(config.as_bytes()).unwrap()).unwrap();
-    Footprint::new(&config, weights)
+    Footprint::new(&config, None, weights)
 }
 
 fn hardware() -> Vec<HardwareOption> {
@@ -53,6 +57,8 @@ fn verdict_as_shown(option: &FitOption, context: u64) -> FitVerdict {
         Some(needed),
         "the parts add up"
     );
+    let missing = needed.checked_sub(usable).filter(|&bytes| bytes > 0);
+    assert_eq!(option.missing_bytes_per_gpu, missing);
     if needed <= usable {
         assert!(option.max_context.is_none_or(|longest| longest >= context));
         return FitVerdict::Fits;
@@ -98,10 +104,10 @@ fn the_verdict_follows_from_the_numbers_shown() {
             for spread in [Some(0), Some(40), None] {
                 let at_least = gib * GIB;
                 let at_most = spread.map(|spread: u64| at_least.saturating_add(spread * GIB));
-                let weights = WeightBytes {
-                    at_least,
-                    at_most,
-                    is_converted: false,
+                let weights = if at_most == Some(at_least) {
+                    WeightBytes::exactly(at_least)
+                } else {
+                    WeightBytes::Between { at_least, at_most }
                 };
                 let model = model(config, weights);
                 for policy in ["together-2025-11", "together-2026-07"] {
@@ -161,7 +167,7 @@ fn llama_405b_needs_eight_large_gpus() {
         assert_eq!(verdict(&fit, id), expected, "{id}");
     }
     assert_eq!(fit.smallest.as_deref(), Some("8x_nvidia_h200_140gb_sxm"));
-    assert!(matches!(node_fit(&model, &hardware()), NodeFit::Fits(_)));
+    assert!(matches!(node(&model), NodeFit::Fits(_)));
 }
 
 #[test]
@@ -220,33 +226,30 @@ fn a_shorter_context_is_named() {
 #[test]
 fn a_model_too_large_for_every_node_says_by_how_much() {
     let model = model(DEEPSEEK_V3, WeightBytes::exactly(2000 * GIB));
-    let NodeFit::TooSmall(Some(closest)) = node_fit(&model, &hardware()) else {
+    let NodeFit::TooSmall(Some(closest)) = node(&model) else {
         panic!("no node holds 2000 GiB");
     };
     assert_eq!(closest.hardware, "8x_nvidia_b200_180gb_sxm");
-    let missing = missing_bytes(&closest).unwrap();
+    let missing = closest.missing_bytes_per_gpu.unwrap();
     assert!((90 * GIB..100 * GIB).contains(&missing), "{missing}");
 }
 
 #[test]
 fn what_is_not_known_is_not_judged_unless_the_weights_decide() {
-    let node = |weights| node_fit(&model(UNKNOWN_CACHE, weights), &hardware());
-    assert_eq!(node(WeightBytes::exactly(GIB)), NodeFit::Unknown);
+    let of = |weights| node(&model(UNKNOWN_CACHE, weights));
+    assert!(matches!(of(WeightBytes::exactly(GIB)), NodeFit::Unknown(_)));
     assert!(matches!(
-        node(WeightBytes::exactly(5000 * GIB)),
+        of(WeightBytes::exactly(5000 * GIB)),
         NodeFit::TooSmall(_)
     ));
-    assert_eq!(
-        node_fit(&model(SMOLLM2, WeightBytes::exactly(1)), &[]),
-        NodeFit::Unknown
-    );
+    let smollm2 = model(SMOLLM2, WeightBytes::exactly(1));
+    assert!(matches!(
+        node_fit(&smollm2, &[], &FitRequest::default()),
+        NodeFit::Unknown(_)
+    ));
 
-    let bounded = |at_least, at_most| WeightBytes {
-        at_least,
-        at_most,
-        is_converted: false,
-    };
-    let llama = |weights| node_fit(&model(LLAMA_405B, weights), &hardware());
+    let bounded = |at_least, at_most| WeightBytes::Between { at_least, at_most };
+    let llama = |weights| node(&model(LLAMA_405B, weights));
     assert!(matches!(
         llama(bounded(GIB, Some(2 * GIB))),
         NodeFit::Fits(_)
@@ -255,16 +258,87 @@ fn what_is_not_known_is_not_judged_unless_the_weights_decide() {
         llama(bounded(5000 * GIB, None)),
         NodeFit::TooSmall(_)
     ));
-    assert_eq!(llama(bounded(GIB, None)), NodeFit::Unknown);
-    assert_eq!(llama(bounded(GIB, Some(5000 * GIB))), NodeFit::Unknown);
+    assert!(matches!(llama(bounded(GIB, None)), NodeFit::Unknown(_)));
+    assert!(matches!(
+        llama(bounded(GIB, Some(5000 * GIB))),
+        NodeFit::Unknown(_)
+    ));
+}
+
+/// 71 heads fit one GPU or none, but an engine can deal out layers instead.
+#[test]
+fn a_model_that_cannot_be_split_evenly_is_too_small_only_for_all_gpus_together() {
+    let falcon = |weights: u64| {
+        node(&model(
+            r#"{"model_type": "falcon", "hidden_size": 4544, "num_attention_heads": 71}"#,
+            WeightBytes::exactly(weights),
+        ))
+    };
+    assert!(matches!(falcon(14 * GIB), NodeFit::Fits(_)));
+    let NodeFit::Unknown(because) = falcon(300 * GIB) else {
+        panic!("two B200 have 300 GiB");
+    };
+    assert!(
+        because.contains("71 attention heads do not divide among 2 GPUs"),
+        "{because}"
+    );
+    assert!(because.contains("`2x_nvidia_b200_180gb_sxm`"), "{because}");
+    let NodeFit::TooSmall(Some(closest)) = falcon(2000 * GIB) else {
+        panic!("no node has 2000 GiB");
+    };
+    assert_eq!(closest.gpu_count, 1, "the only count with numbers");
 }
 
 #[test]
 fn weights_turned_into_16_bit_are_said_so() {
     let request = FitRequest::default();
     let load_dtype = |weights| fit(&model(SMOLLM2, weights), &hardware(), &request).load_dtype;
-    assert_eq!(load_dtype(WeightBytes::loaded(100, 100, false)), "BF16");
+    let converted = HeldBytes {
+        shared: 100,
+        is_converted: true,
+        ..HeldBytes::default()
+    };
+    assert_eq!(load_dtype(WeightBytes::Known(converted)), "BF16");
     assert_eq!(load_dtype(WeightBytes::exactly(100)), "as stored");
+}
+
+#[test]
+fn the_smallest_option_comes_with_the_command_that_asks_for_it() {
+    let of = |bytes| {
+        let model = model(LLAMA_405B, WeightBytes::exactly(bytes));
+        fit(&model, &hardware(), &FitRequest::default()).endpoint_commands
+    };
+    let command =
+        "together endpoints create --model MODEL_NAME --hardware 8x_nvidia_h200_140gb_sxm";
+    assert_eq!(of(811_706_777_600), [command]);
+    assert!(of(5000 * GIB).is_empty());
+}
+
+#[test]
+fn training_is_estimated_for_all_gpus_together() {
+    let document = r#"{"model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 32,
+        "num_attention_heads": 32, "num_key_value_heads": 8, "vocab_size": 128256,
+        "max_position_embeddings": 131072}"#;
+    let config = Config::new(Document::parse(document.as_bytes()).unwrap()).unwrap();
+    let training = Training::new(&config, 8_030_261_248, 1_310_720).unwrap();
+    let fit = fit(
+        &model(document, WeightBytes::exactly(16_060_522_496)),
+        &hardware(),
+        &FitRequest::default(),
+    );
+    let estimate = training_fit(&training, &fit).unwrap();
+    assert_eq!((estimate.context, estimate.lora_rank), (4096, 64));
+    assert_eq!(
+        estimate.lora_smallest.as_deref(),
+        Some("1x_nvidia_a100_80gb_sxm")
+    );
+    let full = estimate.full_smallest.as_deref();
+    assert_eq!(
+        full,
+        Some("1x_nvidia_h200_140gb_sxm"),
+        "{} bytes",
+        estimate.full_bytes
+    );
 }
 
 #[test]

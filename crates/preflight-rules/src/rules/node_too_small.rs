@@ -38,23 +38,20 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
         NodeFit::Fits(_) => Ok(Findings::none()),
         NodeFit::TooSmall(Some(closest)) => Ok(Findings::problem(Finding::new(too_small(closest)))),
         NodeFit::TooSmall(None) => Ok(Findings::problem(Finding::new(
-            "the attention heads do not divide among the GPUs of any node",
+            "the model cannot be split over the GPUs of any node, and all of them together are too small",
         ))),
-        NodeFit::Unknown => Err(Gap::Unknown(
-            "what the model needs of a GPU is not known: the size of the weights or the formula of its cache".into(),
-        )),
+        NodeFit::Unknown(because) => Err(Gap::Unknown(because.clone())),
     }
 }
 
 fn too_small(closest: &FitOption) -> String {
-    let needed = closest
-        .needed_bytes_per_gpu
-        .or(closest.weights_bytes_per_gpu);
+    let missing = closest.missing_bytes_per_gpu.unwrap_or_default();
+    let usable = closest.usable_bytes_per_gpu;
     format!(
         "even `{}` is too small: {} GiB are needed on each GPU, {} can be used",
         closest.hardware,
-        gib(needed.unwrap_or_default()),
-        gib(closest.usable_bytes_per_gpu)
+        gib(usable.saturating_add(missing)),
+        gib(usable)
     )
 }
 
