@@ -172,6 +172,7 @@ impl Outputs {
                 screen::WIDTH_PIPED
             },
             colour: to_screen && screen::colour(),
+            unicode: screen::unicode(),
             verbose: self.verbose,
         }
     }
