@@ -80,6 +80,6 @@ pub(crate) fn hardware(choice: &PolicyChoice) -> Result<(), Failure> {
     let headers = ["hardware", "MiB", "usable", "as of", "GPU"];
     let table = list(&headers, &rows, screen::width().into());
     screen::print(&format!(
-        "{table}\nMiB of one GPU: as the driver (nvidia-smi) reports it, and usable, as CUDA reports\nit to a program. Sources: hardware/together.toml of preflight-rules; what is made of\nit: docs/memory.md.\n"
+        "{table}\nMiB of one GPU: as the driver (nvidia-smi) reports it, and usable, as CUDA\nreports it to a program. Sources: hardware/together.toml of preflight-rules;\nwhat is made of it: docs/memory.md.\n"
     ))
 }
