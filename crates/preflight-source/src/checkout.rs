@@ -100,8 +100,8 @@ struct Found {
 }
 
 impl Checkout {
-    /// The clone `folder` of `remote`; the folder again where that is not on the Hub that `options` ask.
-    pub(crate) fn new(folder: Folder, remote: Remote, options: HubOptions) -> Box<dyn Source> {
+    /// Opens the clone `folder` of `remote`; the folder again where that is not on the Hub that `options` ask.
+    pub(crate) fn open(folder: Folder, remote: Remote, options: HubOptions) -> Box<dyn Source> {
         if !remote.is_at(&options.host()) {
             return Box::new(folder);
         }

@@ -23,7 +23,7 @@ pub fn open(
         ModelRef::Local { path, .. } => match Remote::of(path) {
             Some(remote) if Recording::open(path, &path.display().to_string())?.is_none() => {
                 let folder = Folder::new(path, &path.display().to_string())?;
-                Ok(Checkout::new(folder, remote, hub()?))
+                Ok(Checkout::open(folder, remote, hub()?))
             }
             _ => open_local(path),
         },
