@@ -48,6 +48,8 @@ pub struct Checkpoint<'a> {
     pub weights: Fact<Weights<'a>>,
     /// How they are quantised.
     pub quantization: Option<Quantization>,
+    /// What a file says where the loader does not look, of weights that are plain.
+    pub leftover_quantization: Option<Quantization>,
     /// How many parameters they hold.
     pub parameters: Parameters,
     /// Details of config.json that break a load.
@@ -113,7 +115,7 @@ impl<'a> Checkpoint<'a> {
         });
         let hf_quant_config = object(snapshot, "hf_quant_config.json");
         let quantize_config = object(snapshot, "quantize_config.json");
-        let quantization = quantization::find(
+        let said = quantization::find(
             config.known(),
             quantize_config.known(),
             hf_quant_config.known(),
@@ -128,6 +130,14 @@ impl<'a> Checkpoint<'a> {
             .files
             .as_ref()
             .map(|_| weights::weights(snapshot, files, config.known()));
+        let is_leftover = |said: &Quantization| {
+            let of_weights = |weights| parameters::is_leftover(weights, said) == Some(true);
+            !said.seen_by_loader && weights.known().is_some_and(of_weights)
+        };
+        let (leftover_quantization, quantization) = match said {
+            Some(said) if is_leftover(&said) => (Some(said), None),
+            said => (None, said),
+        };
         let class = config.known().and_then(class_of);
         let class = class.as_deref();
         let expected = match (config.known(), class) {
@@ -180,6 +190,7 @@ impl<'a> Checkpoint<'a> {
             config,
             weights,
             quantization,
+            leftover_quantization,
             parameters,
             adapter,
             adapter_weights,

@@ -112,6 +112,16 @@ impl Weights<'_> {
             })
     }
 
+    /// Tensors of the opened shards that the index does not name: release 5 loads them all the same, where
+    /// the class has them. (Run with transformers 5.23.)
+    pub fn unnamed(&self) -> impl Iterator<Item = Tensor<'_>> {
+        let index = self.index.known();
+        let headers = self.shards.iter().filter_map(|shard| shard.header.known());
+        headers
+            .flat_map(Header::tensors)
+            .filter(move |tensor| index.is_some_and(|index| index.shard_of(tensor.name).is_none()))
+    }
+
     /// Whether every shard's header was read and is sound enough to count.
     pub fn is_complete(&self) -> bool {
         self.format == Format::Safetensors

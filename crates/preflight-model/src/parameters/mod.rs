@@ -8,6 +8,7 @@
 //! the wrong number passes a limit that the right one breaks.
 
 mod agreement;
+mod claims;
 mod experts;
 mod held;
 mod layouts;
@@ -17,6 +18,7 @@ mod ties;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 
+pub use claims::{contradiction, is_leftover, lacks_containers};
 use experts::{Experts, is_routed};
 pub use held::Held;
 pub use layouts::Stored;
@@ -121,41 +123,6 @@ pub fn logical_tensors<'a>(
             Some(LogicalTensor { name, shape })
         })
         .collect()
-}
-
-/// What of the containers contradicts how config.json says they are packed, for people.
-pub fn contradiction(weights: &Weights<'_>, quantization: &Quantization) -> Option<String> {
-    agreement::contradiction(quantization, &stored(weights, Some(quantization)))
-}
-
-/// Whether a method that the loader applies finds nothing that it packed: every weight is a plain float.
-///
-/// Release 4 takes every checkpoint with a `quantization_config` for a quantised one. GPTQ, AWQ and AQLM then
-/// miss their containers, bitsandbytes and FP8 refuse plain weights; some engines quantise while loading.
-/// Source: `check_quantized_param` and `create_quantized_param` in transformers 4.55.4,
-/// `quantizers/quantizer_{bnb_4bit,bnb_8bit,finegrained_fp8,hqq,mxfp4}.py` (read).
-pub fn lacks_containers(weights: &Weights<'_>, quantization: &Quantization) -> bool {
-    let wants = match quantization.layout {
-        Layout::Gptq
-        | Layout::Awq
-        | Layout::Bitsandbytes
-        | Layout::PerElement
-        | Layout::Mxfp4
-        | Layout::Hqq
-        | Layout::Aqlm => true,
-        // Without a width only activations or the cache are quantised.
-        Layout::CompressedTensors => !quantization.schemes.is_empty(),
-        Layout::ModelOpt | Layout::Mlx | Layout::Quanto | Layout::Torchao | Layout::Unknown => {
-            false
-        }
-    };
-    let stored = stored(weights, Some(quantization));
-    let is_packed = |tensor: Tensor<'_>| match role(&tensor, Some(quantization), &stored) {
-        Role::Packed(_) => true,
-        Role::Weight(_) => tensor.dtype.bitsize() < 16,
-        Role::Opaque(_) | Role::State | Role::Buffer => false,
-    };
-    wants && quantization.seen_by_loader && !weights.tensors().any(is_packed)
 }
 
 /// All tensors by name, where roles depend on what stands beside a tensor.

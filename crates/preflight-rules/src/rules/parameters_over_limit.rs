@@ -33,12 +33,22 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
             None => Finding::new(message),
         })
     };
+    let unnamed = unnamed(facts, weights);
     if let Some(total) = parameters.total {
-        return Ok(if case.policy.allows_parameters(total)? {
-            note_what_was_left_out(parameters)
-        } else {
-            over(grouped(total))
-        });
+        if !case.policy.allows_parameters(total)? {
+            return Ok(over(grouped(total)));
+        }
+        if !case
+            .policy
+            .allows_parameters(total.saturating_add(unnamed))?
+        {
+            return Err(Gap::Unknown(format!(
+                "the index names tensors of {} parameters, and transformers 5 also loads those of the {} that it does not name, where the class has them",
+                grouped(total),
+                grouped(unnamed)
+            )));
+        }
+        return Ok(note_what_was_left_out(parameters));
     }
     // Decidable stays decidable: bounds may be enough.
     if !case.policy.allows_parameters(parameters.at_least)? {
@@ -48,7 +58,9 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
         return Err(Gap::Malformed(why.into()));
     }
     if let Some(at_most) = parameters.at_most
-        && case.policy.allows_parameters(at_most)?
+        && case
+            .policy
+            .allows_parameters(at_most.saturating_add(unnamed))?
     {
         return Ok(Findings::none().with_note(Finding::new(format!(
             "at most {} parameters, by the sizes of the files",
@@ -65,6 +77,16 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
         "the count is not exact: at least {}, {most} ({why})",
         grouped(parameters.at_least)
     )))
+}
+
+/// Elements of tensors that the index does not name, which only release 5 loads.
+fn unnamed(facts: &Facts<'_>, weights: &Weights<'_>) -> u64 {
+    if facts.release.major() < 5 {
+        return 0;
+    }
+    weights
+        .unnamed()
+        .fold(0, |sum, tensor| sum.saturating_add(tensor.elements()))
 }
 
 /// What other rules report of weights that are broken; the size of a broken file bounds nothing.
@@ -145,6 +167,28 @@ mod tests {
     }
 
     #[test]
+    fn containers_that_are_not_known_have_a_lower_bound_only() {
+        for method in ["vptq", "spqr", "quark", "exl2"] {
+            let of = |rows: u64| {
+                run(&format!(
+                    "//- config.json +\n{{\"quantization_config\": {{\"quant_method\": \"{method}\"}}}}\n\
+                     //- model.safetensors\na.indices I32 [1000, 1000]\nb.weight F16 [{rows}, 1000000]\n"
+                ))
+            };
+            let open = of(1);
+            assert!(
+                open.starts_with("fine-tune: unknown\n") && open.contains("nothing bounds it"),
+                "{method}: {open}"
+            );
+            let decided = of(100_001);
+            assert!(
+                decided.starts_with("fine-tune: fail\n") && decided.contains("at least"),
+                "{method}: {decided}"
+            );
+        }
+    }
+
+    #[test]
     fn a_tied_copy_counts_once() {
         let tensors = "//- model.safetensors\nlm_head.weight BF16 [60000, 1000000]\nmodel.embed_tokens.weight BF16 [60000, 1000000]\n";
         assert!(run(tensors).contains("has 120,000,000,000 parameters"));
@@ -171,8 +215,12 @@ mod tests {
 
     /// Two shards of 60 billion parameters each, the second of which is described by `second`.
     fn sharded(map: &str, second: &str) -> String {
+        sharded_for("", map, second)
+    }
+
+    fn sharded_for(settings: &str, map: &str, second: &str) -> String {
         run(&format!(
-            "//- model.safetensors removed\n//- model.safetensors.index.json\n{{\"metadata\": {{}}, \"weight_map\": {map}}}\n\
+            "{settings}//- model.safetensors removed\n//- model.safetensors.index.json\n{{\"metadata\": {{}}, \"weight_map\": {map}}}\n\
              //- 1.safetensors\na.weight BF16 [60000, 1000000]\n//- 2.safetensors{second}"
         ))
     }
@@ -185,6 +233,14 @@ mod tests {
         assert!(sharded(BOTH, second).starts_with("fine-tune: fail\n"));
         let stale = r#"{"a.weight": "1.safetensors", "c.weight": "2.safetensors"}"#;
         assert_eq!(sharded(stale, second), "fine-tune: pass\n");
+        // Release 5 also loads what the index does not name.
+        let later = sharded_for("policy: together-2026-07\n", stale, second);
+        assert!(
+            later.starts_with("fine-tune: unknown\n") && later.contains("that it does not name"),
+            "{later}"
+        );
+        let small = sharded_for("policy: together-2026-07\n", stale, "\nb.weight BF16 [9]\n");
+        assert_eq!(small, "fine-tune: pass\n");
     }
 
     #[test]

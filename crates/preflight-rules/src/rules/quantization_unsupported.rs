@@ -1,6 +1,7 @@
 use preflight_model::checkpoint::Checkpoint;
 use preflight_model::fact::Gap;
 use preflight_model::facts::Facts;
+use preflight_model::parameters;
 use preflight_model::quantization::Quantization;
 use preflight_model::release;
 use preflight_model::snapshot::Content;
@@ -24,11 +25,22 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     let checkpoint = facts.of_a_model()?;
     config_of(checkpoint)?;
     let Some(quantization) = &checkpoint.quantization else {
-        return match unread_side_file(checkpoint) {
-            Some(path) => Err(Gap::Unavailable(format!("`{path}` was not read"))),
-            None => Ok(narrow_weights(checkpoint).into_iter().collect()),
-        };
+        if let Some(path) = unread_side_file(checkpoint) {
+            return Err(Gap::Unavailable(format!("`{path}` was not read")));
+        }
+        let findings: Findings = narrow_weights(checkpoint).into_iter().collect();
+        return Ok(match leftover(checkpoint) {
+            Some(note) => findings.with_note(note),
+            None => findings,
+        });
     };
+    let is_told = |weights| parameters::is_leftover(weights, quantization).is_some();
+    if !quantization.seen_by_loader && !checkpoint.weights.known().is_some_and(is_told) {
+        return Err(Gap::Unavailable(format!(
+            "{} names a quantisation, and not every tensor was read that would show it",
+            quantization.path
+        )));
+    }
     let mut findings: Findings = misloaded(facts, quantization).into_iter().collect();
     if findings.problems.is_empty() && case.target == Target::FineTune {
         let method = quantization.method.as_deref().unwrap_or("unnamed");
@@ -38,6 +50,16 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
         ));
     }
     Ok(findings)
+}
+
+/// What a file says of weights that are plain; the loader does not look there.
+fn leftover(checkpoint: &Checkpoint<'_>) -> Option<Finding> {
+    let said = checkpoint.leftover_quantization.as_ref()?;
+    let method = said.method.as_deref().unwrap_or("unnamed");
+    let message = format!(
+        "names a quantisation (`{method}`), but the weights are plain: a leftover that the loader does not read"
+    );
+    Some(at(said, message))
 }
 
 /// Weights of four, six or eight bits are quantised whatever config.json says: the loader would take
@@ -194,29 +216,77 @@ mod tests {
 
     #[test]
     fn places_where_the_loader_does_not_look() {
-        for (config, method) in [
+        for (config, method, tensor) in [
             (
                 r#"{"text_config": {"quantization_config": {"quant_method": "fp8"}}}"#,
                 "fp8",
+                "model.norm.weight F8_E4M3 [16]",
             ),
-            (r#"{"quantization": {"bits": 4, "group_size": 64}}"#, "mlx"),
+            (
+                r#"{"quantization": {"bits": 4, "group_size": 64}}"#,
+                "mlx",
+                "a.weight U32 [80, 24]\na.scales F16 [80, 3]\na.biases F16 [80, 3]",
+            ),
             (
                 r#"{"compression_config": {"format": "pack-quantized"}}"#,
                 "compressed-tensors",
+                "a.weight_packed I32 [80, 24]\na.weight_scale F16 [80, 3]",
             ),
         ] {
-            let got = of(config);
+            let got = run(&format!(
+                "//- config.json +\n{config}\n//- model.safetensors\n{tensor}\n"
+            ));
             let says = format!("the loader does not look here for the quantisation (`{method}`)");
             assert!(
                 got.contains("upload: warn\n") && got.contains(&says),
                 "{config}: {got}"
             );
         }
-        let aside = run("//- quantize_config.json\n{\"bits\": 4, \"group_size\": 128}");
+        let aside = run(
+            "//- quantize_config.json\n{\"bits\": 4, \"group_size\": 128}\n//- model.safetensors\na.qweight I32 [24, 80]\n",
+        );
         assert!(
             aside.contains("quantize_config.json:1:1: the loader does not look here"),
             "{aside}"
         );
+    }
+
+    const LEFTOVERS: [&str; 4] = [
+        "//- config.json +\n{\"quantization\": {\"bits\": 4, \"group_size\": 64}}\n",
+        "//- hf_quant_config.json\n{\"quantization\": {\"quant_algo\": \"FP8\"}}\n",
+        "//- quantize_config.json\n{\"bits\": 4, \"group_size\": 128}\n",
+        "//- quanto_qmap.json\n{}\n",
+    ];
+
+    #[test]
+    fn a_leftover_beside_plain_weights_is_a_note() {
+        for text in LEFTOVERS {
+            let got = run(text);
+            assert!(
+                got.contains("upload: pass\n")
+                    && got.contains("fine-tune: pass\n")
+                    && got.contains("a leftover that"),
+                "{text}: {got}"
+            );
+        }
+        // The scales of a cache say nothing of the weights.
+        let cache = "//- model.safetensors\nmodel.norm.weight BF16 [16]\na.k_proj.k_scale F32 []\n";
+        assert!(run(&format!("{}{cache}", LEFTOVERS[1])).contains("pass\n"));
+        let scaled =
+            "//- model.safetensors\nmodel.norm.weight F8_E4M3 [16]\na.weight_scale F32 []\n";
+        assert!(run(&format!("{}{scaled}", LEFTOVERS[1])).contains("fine-tune: fail\n"));
+    }
+
+    #[test]
+    fn what_was_not_read_may_be_quantised() {
+        for text in LEFTOVERS {
+            let got = run(&format!("{text}//- model.safetensors pointer 1000\n"));
+            assert!(
+                got.contains("upload: unknown\n") && got.contains("fine-tune: unknown\n")
+                    || got.starts_with("upload, fine-tune: unknown\n"),
+                "{text}: {got}"
+            );
+        }
     }
 
     #[test]

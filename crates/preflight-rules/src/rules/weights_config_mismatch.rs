@@ -64,7 +64,9 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
             "`{name}` is missing, which embeddings do without"
         )));
     }
-    for name in comparison.missing.iter().filter(|name| !is_pooler(name)) {
+    let unnamed = unnamed(facts);
+    let missing = || comparison.missing.iter().filter(|name| !is_pooler(name));
+    for name in missing().filter(|name| !unnamed.contains(name.as_str())) {
         findings.push(Finding::new(format!(
             "tensor `{name}` is missing: it would be filled with random numbers"
         )));
@@ -104,12 +106,27 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     if let Some(found) = wrapper {
         return Ok(findings.with_fix(found.fix()));
     }
+    if findings.problems.is_empty()
+        && let Some(name) = missing().next()
+    {
+        return Err(Gap::Unknown(format!(
+            "the index does not name `{name}`, which a shard has: transformers 5 loads such tensors, and we compare those of the index; save the model again"
+        )));
+    }
     Ok(match prefix(comparison) {
         Some(prefix) => findings.with_fix(format!(
             "strip `{prefix}` from the tensors' names and save again"
         )),
         None => findings,
     })
+}
+
+/// Names of tensors that only release 5 loads.
+fn unnamed<'a>(facts: &'a Facts<'_>) -> BTreeSet<&'a str> {
+    let weights = facts.checkpoint.weights.known();
+    let of_later = weights.filter(|_| facts.release.major() >= 5);
+    let tensors = of_later.into_iter().flat_map(Weights::unnamed);
+    tensors.map(|tensor| tensor.name).collect()
 }
 
 /// An embedding model is loaded without a head, even where `architectures` names a class that has one:
@@ -299,6 +316,31 @@ model.embed_tokens.weight BF16 [64, 16]
                 "//- config.json +\n{{\"tie_word_embeddings\": true}}\n{headless}"
             )),
             PASS
+        );
+    }
+
+    #[test]
+    fn what_the_index_does_not_name_is_loaded_by_release_5_only() {
+        let names = format!("{LAYER}{HEAD}")
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .map(|(name, _)| format!("\"{name}\": \"1.safetensors\""))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let repo = format!(
+            "//- model.safetensors removed\n//- model.safetensors.index.json\n{{\"metadata\": {{}}, \"weight_map\": {{{names}}}}}\n//- 1.safetensors\n{LAYER}{HEAD}{QUERY}"
+        );
+        let now = run(&repo);
+        assert!(
+            now.starts_with("upload, fine-tune: fail\n")
+                && now.contains("`model.layers.0.self_attn.q_proj.weight` is missing"),
+            "{now}"
+        );
+        let later = run(&format!("policy: together-2026-07\n{repo}"));
+        assert!(
+            later.starts_with("upload, fine-tune: unknown\n")
+                && later.contains("transformers 5 loads such tensors"),
+            "{later}"
         );
     }
 
