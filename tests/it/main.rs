@@ -15,6 +15,7 @@ mod bad_files;
 mod bad_weights;
 mod cache;
 mod command_line;
+mod configuration;
 mod fixtures;
 mod formats;
 mod hub;

@@ -18,10 +18,18 @@ fn every_example_is_real_output() {
         ("README.md", "cargo run --release --"),
         ("docs/adapters.md", "byom-preflight"),
         ("docs/many-models.md", "byom-preflight"),
+        ("docs/configuration.md", "byom-preflight"),
     ];
     for (page, prompt) in pages {
         is_real_output(page, prompt);
     }
+}
+
+#[test]
+fn the_configuration_that_is_shown_is_the_one_that_is_used() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    let shown = format!("```toml\n{}```", read("docs/examples/byom-preflight.toml"));
+    assert!(read("docs/configuration.md").contains(&shown), "{shown}");
 }
 
 #[track_caller]

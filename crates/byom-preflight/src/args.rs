@@ -44,6 +44,12 @@ pub(crate) enum Command {
     },
     /// Save what a check needs of a model as a recording
     Record(Record),
+    /// Write a commented `byom-preflight.toml` into this folder
+    Init {
+        /// Write it anew where there is one
+        #[arg(long)]
+        force: bool,
+    },
     /// Show where what was read of the Hub is kept, and how much
     Cache {
         #[command(subcommand)]
@@ -69,12 +75,18 @@ pub(crate) struct Check {
     #[arg(long, value_name = "N", value_parser = jobs)]
     pub(crate) jobs: Option<usize>,
     /// What the model is meant for; both when not given
-    #[arg(long, value_enum, value_name = "TARGET")]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "TARGET",
+        env = "BYOM_PREFLIGHT_TARGET",
+        value_delimiter = ','
+    )]
     pub(crate) target: Vec<TargetArg>,
     #[command(flatten)]
     pub(crate) policy: PolicyChoice,
     /// Base model that acts as the template of the fine-tuning job
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", env = "BYOM_PREFLIGHT_BASE_MODEL")]
     pub(crate) base_model: Option<String>,
     #[command(flatten)]
     pub(crate) training: Training,
@@ -108,9 +120,9 @@ pub(crate) struct Check {
     /// Place in your checkout that annotations of a remote model point at, as in `models.yaml:12`
     #[arg(long, value_name = "FILE:LINE")]
     pub(crate) location: Option<String>,
-    /// Least level that fails a check
-    #[arg(long, value_enum, default_value_t = FailOn::Error, value_name = "LEVEL")]
-    pub(crate) fail_on: FailOn,
+    /// Least level that fails a check [default: error]
+    #[arg(long, value_enum, value_name = "LEVEL", env = "BYOM_PREFLIGHT_FAIL_ON")]
+    pub(crate) fail_on: Option<FailOn>,
     /// Exit with 0 where a check fails; undecided stays 3
     #[arg(long)]
     pub(crate) exit_zero: bool,
@@ -225,9 +237,20 @@ impl fmt::Display for Bytes {
 
 #[derive(Debug, Args)]
 pub(crate) struct PolicyChoice {
-    /// Rules of the platform: a shipped policy, or a TOML file of your own
-    #[arg(long, default_value = "together-2025-11", value_name = "NAME|FILE")]
-    pub(crate) policy: String,
+    /// Rules of the platform: a shipped policy, or a TOML file of your own [default: together-2025-11]
+    #[arg(long, value_name = "NAME|FILE", env = "BYOM_PREFLIGHT_POLICY")]
+    pub(crate) policy: Option<String>,
+    /// File with settings, instead of the first `byom-preflight.toml` on the way up from this folder
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "BYOM_PREFLIGHT_CONFIG",
+        conflicts_with = "no_config"
+    )]
+    pub(crate) config: Option<PathBuf>,
+    /// Look for no file with settings
+    #[arg(long)]
+    pub(crate) no_config: bool,
 }
 
 #[derive(Debug, Args)]

@@ -9,11 +9,11 @@ use crate::args::{BaseModels, ListFormat};
 use crate::check::Judge;
 use crate::failure::Failure;
 use crate::read::Reading;
-use crate::{check, policy, screen};
+use crate::{check, configuration, screen};
 
 /// Lists the base models, or ranks them for a model.
 pub(crate) fn run(arguments: &BaseModels) -> Result<(), Failure> {
-    let policy = policy::choose(&arguments.policy.policy)?;
+    let policy = configuration::policy_of(&arguments.policy)?;
     let Ok(Some(catalog)) = policy.target(Target::FineTune).base_models() else {
         return Err(Failure::undecided(format!(
             "the base models of policy `{}` are not known",

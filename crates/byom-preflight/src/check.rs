@@ -1,6 +1,7 @@
 //! `check`: from MODEL to exit code.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use preflight_model::cache::KvDtype;
@@ -19,6 +20,7 @@ use preflight_source::{Error, ModelRef};
 use crate::args::{
     Check, FailOn, KvDtypeArg, MethodArg, ModelType, TargetArg, Training, TrainingTypeArg,
 };
+use crate::configuration::Configured;
 use crate::failure::{Failure, code_of, say};
 use crate::inputs::{Inputs, Named};
 use crate::many::{Stop, Tally, Work};
@@ -26,7 +28,7 @@ use crate::outputs::Outputs;
 use crate::progress::ManyProgress;
 use crate::read::Reading;
 use crate::screen::Lines;
-use crate::{many, policy, progress};
+use crate::{many, progress};
 
 /// Models that are judged at once where the user says nothing and there are not more processors: most of
 /// the time goes by in waiting for answers.
@@ -40,9 +42,14 @@ pub(crate) fn run(arguments: &Check) -> Result<u8, Failure> {
         arguments.location.as_deref(),
         arguments.verbose,
     )?;
-    let policy = policy::choose(&arguments.policy.policy)?;
-    let options = options(arguments, &policy)?;
-    let targets = targets(&arguments.target);
+    let configured = Configured::find(&arguments.policy)?;
+    let policy = configured.policy(&arguments.policy)?;
+    let options = options(arguments, &configured, &policy)?;
+    let targets = targets(
+        &arguments.target,
+        configured.configuration.targets.as_deref(),
+    );
+    configured.tell_ended(options.now);
     let inputs = Inputs::new(&arguments.models, &arguments.models_from)?;
     let reading = Reading::new(&arguments.hub).judged_as(options.kind);
     let mut judge = Judge {
@@ -50,6 +57,17 @@ pub(crate) fn run(arguments: &Check) -> Result<u8, Failure> {
         targets: &targets,
         policy: &policy,
         options: &options,
+    };
+    let used = Mutex::new(vec![false; configured.settings().exceptions().len()]);
+    let note_used = |report: &ModelReport| {
+        let mut used = used.lock().unwrap_or_else(PoisonError::into_inner);
+        for at in configured.settings().used_by(report) {
+            used[at] = true;
+        }
+    };
+    let tell_unused = || {
+        let used = used.lock().unwrap_or_else(PoisonError::into_inner);
+        configured.tell_unused(&used, options.now, |target| targets.contains(&target));
     };
     let reports = if let Some(text) = inputs.single() {
         // What is wrong with the only model is a mistake in the command line.
@@ -60,13 +78,18 @@ pub(crate) fn run(arguments: &Check) -> Result<u8, Failure> {
         judge.reading.must_be_possible()?;
         let jobs = arguments.jobs.unwrap_or_else(jobs);
         match outputs.stream()? {
-            Some(lines) => return stream(&judge, inputs, jobs, lines, arguments.exit_zero),
+            Some(lines) => {
+                let tally = stream(&judge, inputs, jobs, lines, &note_used)?;
+                tell_unused();
+                return Ok(code_of(tally.worst(), arguments.exit_zero));
+            }
             None => collect(&judge, inputs, jobs)?,
         }
     };
     let mut tally = Tally::default();
     for report in &reports {
         tally += Tally::of(report);
+        note_used(report);
     }
     let report = Report {
         tool_version: env!("CARGO_PKG_VERSION"),
@@ -80,6 +103,7 @@ pub(crate) fn run(arguments: &Check) -> Result<u8, Failure> {
         models: reports,
     };
     outputs.write(&report)?;
+    tell_unused();
     Ok(code_of(tally.worst(), arguments.exit_zero))
 }
 
@@ -104,11 +128,12 @@ fn stream(
     inputs: Inputs,
     jobs: usize,
     mut lines: Lines,
-    exit_zero: bool,
-) -> Result<u8, Failure> {
+    see: &(dyn Fn(&ModelReport) + Sync),
+) -> Result<Tally, Failure> {
     let started = Instant::now();
     let policy = judge.policy_name();
     let tally = judge.all(inputs, jobs, &mut |_, report| {
+        see(&report);
         let mut line = Vec::new();
         jsonl::write_model(&policy, &report, &mut line).map_err(|error| {
             Stop::Failed(Failure::undecided(format!(
@@ -122,7 +147,7 @@ fn stream(
         "{tally}, in {:.1} s",
         started.elapsed().as_secs_f64()
     ));
-    Ok(code_of(tally.worst(), exit_zero))
+    Ok(tally)
 }
 
 /// What models are judged by, the same for all of a run.
@@ -239,13 +264,22 @@ fn unreachable(input: String, source: SourceKind, why: String) -> Snapshot {
     }
 }
 
-fn options(arguments: &Check, policy: &Policy) -> Result<Options, Failure> {
-    if let Some(name) = &arguments.base_model {
+fn options(
+    arguments: &Check,
+    configured: &Configured,
+    policy: &Policy,
+) -> Result<Options, Failure> {
+    let configuration = &configured.configuration;
+    let given = arguments.base_model.clone();
+    let base_model = given
+        .filter(|name| !name.is_empty())
+        .or_else(|| configuration.base_model.clone());
+    if let Some(name) = &base_model {
         known_base_model(name, policy)?;
     }
     offered_node(arguments, policy)?;
     Ok(Options {
-        base_model: arguments.base_model.clone(),
+        base_model,
         context: arguments.context,
         sequences: arguments.sequences,
         kv_dtype: match arguments.kv_dtype {
@@ -260,7 +294,11 @@ fn options(arguments: &Check, policy: &Policy) -> Result<Options, Failure> {
             ModelType::Model => Some(Kind::Model),
             ModelType::Adapter => Some(Kind::Adapter),
         },
-        fail_on_warning: arguments.fail_on == FailOn::Warning,
+        fail_on_warning: match arguments.fail_on {
+            Some(level) => level == FailOn::Warning,
+            None => configuration.fail_on_warning.unwrap_or_default(),
+        },
+        settings: configuration.settings.clone(),
         now: now(),
         ..training(&arguments.training)
     })
@@ -345,7 +383,10 @@ fn offered_node(arguments: &Check, policy: &Policy) -> Result<(), Failure> {
     Ok(())
 }
 
-fn targets(asked: &[TargetArg]) -> Vec<Target> {
+fn targets(asked: &[TargetArg], configured: Option<&[Target]>) -> Vec<Target> {
+    if let (true, Some(targets)) = (asked.is_empty(), configured) {
+        return targets.to_vec();
+    }
     let is_asked = |target: &Target| {
         asked.is_empty()
             || asked.contains(&match target {

@@ -8,7 +8,7 @@ use preflight_rules::{RULES, suggest};
 
 use crate::args::PolicyChoice;
 use crate::failure::Failure;
-use crate::{policy, screen};
+use crate::{configuration, screen};
 
 /// `explain RULE`.
 pub(crate) fn explain(id: &str) -> Result<(), Failure> {
@@ -26,7 +26,7 @@ pub(crate) fn explain(id: &str) -> Result<(), Failure> {
 
 /// `rules`.
 pub(crate) fn rules(choice: &PolicyChoice) -> Result<(), Failure> {
-    let policy = policy::choose(&choice.policy)?;
+    let policy = configuration::policy_of(choice)?;
     let level = |id, target| {
         let level = policy
             .level(id, target)
@@ -57,7 +57,7 @@ pub(crate) fn rules(choice: &PolicyChoice) -> Result<(), Failure> {
 
 /// `hardware`.
 pub(crate) fn hardware(choice: &PolicyChoice) -> Result<(), Failure> {
-    let policy = policy::choose(&choice.policy)?;
+    let policy = configuration::policy_of(choice)?;
     let id = policy.platform.hardware.get().map_err(|_| {
         Failure::undecided(format!(
             "policy `{}` does not say which hardware there is",

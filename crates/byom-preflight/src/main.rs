@@ -4,6 +4,7 @@ mod args;
 mod base_models;
 mod cache;
 mod check;
+mod configuration;
 mod failure;
 mod inputs;
 mod interrupt;
@@ -52,6 +53,7 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
             screen::print(&String::from_utf8_lossy(&script))?;
         }
         Command::Record(arguments) => record(arguments)?,
+        Command::Init { force } => configuration::init(*force)?,
         Command::Cache { action } => cache::run(action.as_ref())?,
     }
     Ok(PASS)

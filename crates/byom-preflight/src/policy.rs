@@ -12,13 +12,22 @@ const POLICY_BYTES_MAX: u64 = 1 << 20;
 
 /// The policy that `--policy` names.
 pub(crate) fn choose(given: &str) -> Result<Policy, Failure> {
-    let is_path = given.contains(['/', '\\'])
+    if is_path(given) {
+        return read(given);
+    }
+    Policy::load_shipped(given).cloned().map_err(Failure::usage)
+}
+
+/// Whether this names a file.
+pub(crate) fn is_path(given: &str) -> bool {
+    given.contains(['/', '\\'])
         || Path::new(given)
             .extension()
-            .is_some_and(|end| end == "toml");
-    if !is_path {
-        return Policy::load_shipped(given).cloned().map_err(Failure::usage);
-    }
+            .is_some_and(|end| end == "toml")
+}
+
+/// The policy in a file.
+pub(crate) fn read(given: &str) -> Result<Policy, Failure> {
     let cannot = |why: String| Failure::usage(format!("cannot read the policy `{given}`: {why}"));
     let path = Path::new(given);
     if path.exists() && !path.is_file() {

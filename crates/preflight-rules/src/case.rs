@@ -7,6 +7,7 @@ use crate::catalog::{TrainingMethod, TrainingType};
 use crate::fit::NodeFit;
 use crate::policy::Policy;
 use crate::report::{OtherPolicy, Target, Verdict};
+use crate::settings::Settings;
 
 /// What the user asks for beside the model.
 #[derive(Debug, Clone, Default)]
@@ -35,6 +36,8 @@ pub struct Options {
     pub fail_on_warning: bool,
     /// The time to judge at, in seconds since 1970-01-01 UTC; none where it is not known.
     pub now: Option<i64>,
+    /// What `byom-preflight.toml` says of rules.
+    pub settings: Settings,
 }
 
 /// The case before the rules: one target under one policy.

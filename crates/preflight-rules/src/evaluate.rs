@@ -124,33 +124,74 @@ impl<'a> Judge<'a> {
 
     /// All rules but the last, for every target; equal outcomes share a row.
     fn rows(&self, targets: &[Target], others: &[OtherPolicy]) -> Vec<RuleRow> {
-        let mut rows: Vec<RuleRow> = Vec::new();
+        let mut judged = Vec::new();
         for rule in RULES.iter().filter(|rule| rule.id != LAST) {
             for &target in targets {
-                let row = self.row(rule, &self.case(target, others, None));
-                add(&mut rows, row);
+                judged.extend(self.row(rule, &self.case(target, others, None)));
             }
         }
+        for &target in targets {
+            let is_set_aside =
+                |(row, _): &(RuleRow, bool)| row.targets == [target] && self.is_set_aside(row);
+            if !judged.iter().any(is_set_aside) {
+                continue;
+            }
+            // What another rule reports as broken was not looked at here, and that rule may be the one that
+            // no longer decides.
+            for (row, is_malformed) in &mut judged {
+                if *is_malformed && row.targets == [target] {
+                    row.outcome = Outcome::Unknown;
+                }
+            }
+        }
+        let mut rows = Vec::new();
+        for (row, _) in judged {
+            add(&mut rows, row);
+        }
         rows
+    }
+
+    /// Whether a rule that decides by the policy has something to say and the user lets it not decide.
+    fn is_set_aside(&self, row: &RuleRow) -> bool {
+        let decides = |target: &Target| self.policy.level(row.id, *target) == Some(Level::Error);
+        row.targets.iter().any(decides)
+            && (row.level != Level::Error || row.ignored.is_some())
+            && !matches!(row.outcome, Outcome::Pass | Outcome::Skip)
+    }
+
+    /// The level of a rule: the policy's, unless the user's configuration gives it another. A limit of the user's own
+    /// is one for every target.
+    fn level(&self, rule: &'static str, target: Target) -> Option<Level> {
+        let settings = &self.options.settings;
+        match self.policy.level(rule, target) {
+            Some(stated) => Some(settings.level(rule, target).unwrap_or(stated)),
+            None if rule == "parameters-over-limit" => {
+                settings.parameters_max.map(|_| Level::Error)
+            }
+            None => None,
+        }
     }
 
     fn last_row(&self, verdicts: &[(Target, Verdict)], others: &[OtherPolicy]) -> Vec<RuleRow> {
         let mut rows = Vec::new();
         for rule in RULES.iter().filter(|rule| rule.id == LAST) {
             for &(target, verdict) in verdicts {
-                add(
-                    &mut rows,
-                    self.row(rule, &self.case(target, others, Some(verdict))),
-                );
+                let judged = self.row(rule, &self.case(target, others, Some(verdict)));
+                if let Some((row, _)) = judged {
+                    add(&mut rows, row);
+                }
             }
         }
         rows
     }
 
-    /// Runs one rule for one target; none where the policy has it off.
-    fn row(&self, rule: &Rule, case: &Case<'_>) -> Option<RuleRow> {
-        let level = self.policy.level(rule.id, case.target)?;
-        let (outcome, findings) = match self.check(rule, case) {
+    /// Runs one rule for one target, and says whether it left what it needs to another rule as malformed; none
+    /// where the policy has it off.
+    fn row(&self, rule: &Rule, case: &Case<'_>) -> Option<(RuleRow, bool)> {
+        let level = self.level(rule.id, case.target)?;
+        let checked = self.check(rule, case);
+        let is_malformed = matches!(checked, Err(Gap::Malformed(_)));
+        let (outcome, findings) = match checked {
             Ok(findings) if !findings.problems.is_empty() => {
                 let failed = if level == Level::Error {
                     Outcome::Fail
@@ -170,17 +211,53 @@ impl<'a> Judge<'a> {
         };
         let mut notes = findings.notes;
         notes.truncate(FINDINGS_MAX);
-        Some(RuleRow {
+        let settings = &self.options.settings;
+        let set_aside = settings.set_aside(rule.id, case.target, outcome, case.now);
+        let ignored = match set_aside {
+            Some(Ok(reason)) => Some(reason),
+            Some(Err(over)) => {
+                notes.push(Finding::new(over));
+                None
+            }
+            None => None,
+        };
+        notes.extend(self.other_level(rule.id, case.target, level, outcome));
+        let row = RuleRow {
             id: rule.id,
             summary: rule.summary,
             level,
             targets: vec![case.target],
             outcome,
-            ignored: None,
+            ignored,
             findings: findings.problems,
             more_findings: findings.more_problems,
             notes,
             help,
+        };
+        Some((row, is_malformed))
+    }
+
+    /// That the level is not the policy's, where the rule has something to say.
+    fn other_level(
+        &self,
+        rule: &str,
+        target: Target,
+        level: Level,
+        outcome: Outcome,
+    ) -> Option<Finding> {
+        let stated = self.policy.level(rule, target)?;
+        let is_told = stated != level && !matches!(outcome, Outcome::Pass | Outcome::Skip);
+        let of = |level: Level| match level {
+            Level::Error => "an error",
+            Level::Warning => "a warning",
+            Level::Note => "a note",
+        };
+        is_told.then(|| {
+            Finding::new(format!(
+                "your configuration makes this {}; the policy has it as {}",
+                of(level),
+                of(stated)
+            ))
         })
     }
 
@@ -222,8 +299,11 @@ impl<'a> Judge<'a> {
 
     /// That the base was not read is told once, by the rule about it, where that decides.
     fn without_base(&self, case: &Case<'_>, why: &str) -> Gap {
-        let told = self.policy.level("adapter-base-unsupported", case.target);
-        if told == Some(Level::Error) {
+        const TOLD_BY: &str = "adapter-base-unsupported";
+        let settings = &self.options.settings;
+        let set_aside = settings.set_aside(TOLD_BY, case.target, Outcome::Unknown, case.now);
+        let decides = self.level(TOLD_BY, case.target) == Some(Level::Error);
+        if decides && !matches!(set_aside, Some(Ok(_))) {
             return Gap::DoesNotApply(
                 "the base model was not read: see adapter-base-unsupported".into(),
             );
@@ -301,8 +381,7 @@ fn because(why: String) -> Findings {
     Findings::problem(Finding::new(why))
 }
 
-fn add(rows: &mut Vec<RuleRow>, row: Option<RuleRow>) {
-    let Some(row) = row else { return };
+fn add(rows: &mut Vec<RuleRow>, row: RuleRow) {
     let same = rows.iter_mut().find(|other| {
         let with_targets = RuleRow {
             targets: other.targets.clone(),
@@ -325,7 +404,8 @@ fn verdicts(rows: &[RuleRow], targets: &[Target], options: &Options) -> Vec<(Tar
 }
 
 fn verdict(rows: &[RuleRow], target: Target, options: &Options) -> Verdict {
-    let of_target = || rows.iter().filter(|row| row.targets.contains(&target));
+    let decides = |row: &&RuleRow| row.targets.contains(&target) && row.ignored.is_none();
+    let of_target = || rows.iter().filter(decides);
     let fails = |row: &RuleRow| match row.outcome {
         Outcome::Fail => true,
         Outcome::Warn => options.fail_on_warning && row.level == Level::Warning,
@@ -360,6 +440,7 @@ fn compare(
         let deciding = |rows: &[RuleRow]| -> Vec<&'static str> {
             let decides = |row: &&RuleRow| {
                 row.targets.contains(target)
+                    && row.ignored.is_none()
                     && match row.outcome {
                         Outcome::Fail => true,
                         Outcome::Unknown => row.level == Level::Error,
@@ -387,7 +468,10 @@ fn message(verdicts: &[(Target, Verdict)], rows: &[RuleRow]) -> String {
     let parts = verdicts.iter().map(|(target, verdict)| {
         let of_target = |outcome: Outcome, level: Level| -> Vec<&str> {
             let is_it = |row: &&RuleRow| {
-                row.outcome == outcome && row.level == level && row.targets.contains(target)
+                row.outcome == outcome
+                    && row.level == level
+                    && row.targets.contains(target)
+                    && row.ignored.is_none()
             };
             rows.iter().filter(is_it).map(|row| row.id).collect()
         };

@@ -12,6 +12,7 @@ pub mod policy;
 pub mod report;
 mod rule;
 mod rules;
+pub mod settings;
 mod shape;
 pub mod structure;
 pub mod suggest;

@@ -17,6 +17,7 @@ use crate::report::{Level, Target};
 use crate::suggest;
 
 pub use command::{CommandTemplate, CommandValues};
+pub(crate) use file::describe;
 
 /// Id and text of the shipped policies, the default first. One extends only those before it.
 const SHIPPED: [(&str, &str); 2] = [

@@ -36,6 +36,7 @@ use crate::case::Options;
 use crate::evaluate;
 use crate::policy::Policy;
 use crate::report::{Cost, Finding, ModelReport, RuleRow, Target};
+use crate::settings::Settings;
 use crate::structure::Structure;
 
 /// A repository that passes every rule.
@@ -174,6 +175,12 @@ impl Repo {
         files.retain(|path, _| !path.starts_with("base/"));
         repo.snapshot.files = listing.unwrap_or_else(|| Fact::Known(files.into_values().collect()));
         repo
+    }
+
+    /// Judges it with a user's settings, at this time.
+    pub(crate) fn configure(&mut self, settings: Settings, now: Option<i64>) {
+        self.options.settings = settings;
+        self.options.now = now;
     }
 
     /// What its config says it is made of.

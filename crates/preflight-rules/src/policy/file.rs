@@ -95,7 +95,7 @@ pub(super) fn parse(text: &str, path: &str, ready: &[Policy]) -> Result<Policy, 
 }
 
 /// What TOML and serde say, and the likely word where one is unknown.
-fn describe(error: &toml::de::Error) -> String {
+pub(crate) fn describe(error: &toml::de::Error) -> String {
     let mut text = error.to_string().trim_end().to_owned();
     // serde's own form: "unknown field `given`, expected one of `a`, `b`".
     if error.message().starts_with("unknown ") && !error.message().contains("did you mean") {

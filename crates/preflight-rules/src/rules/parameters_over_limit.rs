@@ -21,13 +21,9 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     let checkpoint = facts.of_a_model()?;
     let weights = checkpoint.weights.get()?;
     let parameters = &checkpoint.parameters;
-    let limit = *case.policy.platform.parameters_max.get()?;
     let path = weights.files.first().filter(|_| weights.files.len() == 1);
-    let over = |count: String| {
-        let message = format!(
-            "the model has {count} parameters, the limit is {}",
-            grouped(limit)
-        );
+    let over = |count: String, limit: String| {
+        let message = format!("the model has {count} parameters, {limit}");
         Findings::problem(match path {
             Some(path) => Finding::in_file(path.as_str(), message),
             None => Finding::new(message),
@@ -35,13 +31,10 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     };
     let unnamed = unnamed(facts, weights);
     if let Some(total) = parameters.total {
-        if !case.policy.allows_parameters(total)? {
-            return Ok(over(grouped(total)));
+        if let Some(limit) = exceeded(case, total)? {
+            return Ok(over(grouped(total), limit));
         }
-        if !case
-            .policy
-            .allows_parameters(total.saturating_add(unnamed))?
-        {
+        if exceeded(case, total.saturating_add(unnamed))?.is_some() {
             return Err(Gap::Unknown(format!(
                 "the index names tensors of {} parameters, and transformers 5 also loads those of the {} that it does not name, where the class has them",
                 grouped(total),
@@ -51,16 +44,15 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
         return Ok(note_what_was_left_out(parameters));
     }
     // Decidable stays decidable: bounds may be enough.
-    if !case.policy.allows_parameters(parameters.at_least)? {
-        return Ok(over(format!("at least {}", grouped(parameters.at_least))));
+    if let Some(limit) = exceeded(case, parameters.at_least)? {
+        let least = format!("at least {}", grouped(parameters.at_least));
+        return Ok(over(least, limit));
     }
     if let Some(why) = told_elsewhere(weights) {
         return Err(Gap::Malformed(why.into()));
     }
     if let Some(at_most) = parameters.at_most
-        && case
-            .policy
-            .allows_parameters(at_most.saturating_add(unnamed))?
+        && exceeded(case, at_most.saturating_add(unnamed))?.is_none()
     {
         return Ok(Findings::none().with_note(Finding::new(format!(
             "at most {} parameters, by the sizes of the files",
@@ -87,6 +79,27 @@ fn unnamed(facts: &Facts<'_>, weights: &Weights<'_>) -> u64 {
     weights
         .unnamed()
         .fold(0, |sum, tensor| sum.saturating_add(tensor.elements()))
+}
+
+/// The limit that a count exceeds: the platform's, where it has one for this target, or the user's own.
+fn exceeded(case: &Case<'_>, count: u64) -> Result<Option<String>, Gap> {
+    let policy = case.policy;
+    let is_limited = policy.level(RULE.id, case.target).is_some();
+    let is_allowed = if is_limited {
+        policy.allows_parameters(count)
+    } else {
+        Ok(true)
+    };
+    let own = case.options.settings.parameters_max;
+    match (is_allowed, own.filter(|own| count > *own)) {
+        (Ok(false), _) => {
+            let limit = policy.platform.parameters_max.get()?;
+            Ok(Some(format!("the limit is {}", grouped(*limit))))
+        }
+        (_, Some(own)) => Ok(Some(format!("your own limit is {}", grouped(own)))),
+        (Ok(true), None) => Ok(None),
+        (Err(gap), None) => Err(gap),
+    }
 }
 
 /// What other rules report of weights that are broken; the size of a broken file bounds nothing.
