@@ -352,12 +352,16 @@ pub(crate) enum Format {
     Jsonl,
     /// SARIF 2.1.0, for code scanning
     Sarif,
-    /// JUnit XML, for test reports
+    /// `JUnit` XML, for test reports
     Junit,
-    /// Annotations of GitHub Actions
+    /// Annotations of GitHub Actions, and a summary of the job
     Github,
     /// Code Quality of GitLab
     Gitlab,
+    /// For a comment or a model card
+    Markdown,
+    /// One page with the memory as a picture
+    Html,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

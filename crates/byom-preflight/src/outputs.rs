@@ -2,17 +2,19 @@
 //! has no place is a wrong command line, and should not cost the user the check first.
 
 use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
 use preflight_report::checkout::Checkout;
 use preflight_report::table::TableOptions;
-use preflight_report::{github, gitlab, json, jsonl, junit, sarif, table};
+use preflight_report::{github, gitlab, html, json, jsonl, junit, markdown, sarif, table};
 use preflight_rules::report::Report;
 
 use crate::args::Format;
-use crate::failure::Failure;
+use crate::failure::{Failure, say};
 use crate::screen::{self, Lines};
 
 /// A value of `--format`: `FORMAT` or `FORMAT=FILE`.
@@ -154,9 +156,14 @@ impl Outputs {
             Format::Junit => junit::write(report, &mut text),
             Format::Github => github::write(report, &self.checkout, &mut text),
             Format::Gitlab => gitlab::write(report, &self.checkout, &mut text),
+            Format::Markdown => markdown::write(report, &mut text),
+            Format::Html => html::write(report, &mut text),
         };
         written.map_err(|error| Failure::undecided(format!("cannot write the report: {error}")))?;
         let text = String::from_utf8_lossy(&text);
+        if output.format == Format::Github {
+            summarize(report);
+        }
         match &output.file {
             Some(path) => screen::save(path, &text),
             None => screen::print(&text),
@@ -203,6 +210,36 @@ fn checkout(location: Option<&str>) -> Result<Checkout, Failure> {
         checkout.location = Some(found);
     }
     Ok(checkout)
+}
+
+/// Most bytes that the steps of a job may write to its summary, each; a longer one is dropped whole. Source:
+/// <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#step-isolation-and-limits>.
+const SUMMARY_BYTES_MAX: usize = 1 << 20;
+
+/// Adds the report to the summary of a GitHub job, where there is one. It comes beside the report that was
+/// asked for, so a summary that cannot be written is told and changes nothing.
+fn summarize(report: &Report) {
+    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else {
+        return;
+    };
+    let append = || -> io::Result<()> {
+        let mut file = fs::File::options().append(true).create(true).open(&path)?;
+        let there = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+        // What another program wrote may end within a line or a list.
+        let apart: &[u8] = if there > 0 { b"\n\n" } else { b"" };
+        let room = SUMMARY_BYTES_MAX.saturating_sub(there);
+        let Some(room) = room.checked_sub(apart.len()) else {
+            return Ok(());
+        };
+        let mut text = apart.to_vec();
+        markdown::write_at_most(report, room, &mut text)?;
+        file.write_all(&text)
+    };
+    if let Err(error) = append() {
+        say(&format!(
+            "note: cannot add to the summary of the job: {error}"
+        ));
+    }
 }
 
 /// Fails where a file could not be written: before the check, which may take hours for many models.

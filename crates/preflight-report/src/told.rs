@@ -32,6 +32,31 @@ pub(crate) fn rows(model: &ModelReport) -> Vec<&RuleRow> {
     model.rules.iter().filter(is_told).collect()
 }
 
+/// What rules at level note found, and what others remark, each with the id of its rule.
+pub(crate) fn notes(model: &ModelReport) -> Vec<(&'static str, &Finding)> {
+    let mut notes: Vec<(&str, &Finding)> = vec![];
+    // What another policy would decide stands in a line of its own.
+    let rows = model
+        .rules
+        .iter()
+        .filter(|row| row.ignored.is_none() && row.id != "policy-outdated");
+    for row in rows {
+        let is_note =
+            row.level == Level::Note && matches!(row.outcome, Outcome::Warn | Outcome::Unknown);
+        let told = if is_note {
+            row.findings.as_slice()
+        } else {
+            &[]
+        };
+        for note in told.iter().chain(&row.notes) {
+            if !notes.contains(&(row.id, note)) {
+                notes.push((row.id, note));
+            }
+        }
+    }
+    notes
+}
+
 /// The row that says why the repository could not be read, where it could not: what then leaves every
 /// other rule without an answer needs no second telling.
 fn closed_door(model: &ModelReport) -> Option<&RuleRow> {

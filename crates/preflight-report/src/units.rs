@@ -25,6 +25,19 @@ pub(crate) fn parameters(count: u64) -> String {
     }
 }
 
+/// A number with its thousands apart: `116,829,156,672`.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
 /// `1 file`, `2 files`.
 pub(crate) fn counted(count: u64, noun: &str) -> String {
     let plural = if count == 1 { "" } else { "s" };
@@ -72,6 +85,13 @@ mod tests {
         assert_eq!(parameters(116_829_156_672), "116.83 B");
         assert_eq!(parameters(1_000_000_000), "1.00 B");
         assert_eq!(parameters(1_026_000_000_000), "1026.00 B");
+    }
+
+    #[test]
+    fn thousands_are_apart() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(999), "999");
+        assert_eq!(grouped(116_829_156_672), "116,829,156,672");
     }
 
     #[test]

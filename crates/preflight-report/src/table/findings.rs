@@ -108,26 +108,7 @@ fn write_finding(screen: &mut Screen, before: &str, message: &str, place: Option
 
 /// What rules at level note found, and what others remark.
 fn write_notes(screen: &mut Screen, model: &ModelReport) {
-    let mut notes: Vec<(&str, &Finding)> = vec![];
-    // What another policy would decide stands in a line of its own.
-    let rows = model
-        .rules
-        .iter()
-        .filter(|row| row.ignored.is_none() && row.id != "policy-outdated");
-    for row in rows {
-        let is_note =
-            row.level == Level::Note && matches!(row.outcome, Outcome::Warn | Outcome::Unknown);
-        let told = if is_note {
-            row.findings.as_slice()
-        } else {
-            &[]
-        };
-        for note in told.iter().chain(&row.notes) {
-            if !notes.contains(&(row.id, note)) {
-                notes.push((row.id, note));
-            }
-        }
-    }
+    let notes = told::notes(model);
     if notes.is_empty() {
         return;
     }

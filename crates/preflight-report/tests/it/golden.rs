@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use preflight_report::checkout::{Checkout, Location};
 use preflight_report::table::TableOptions;
-use preflight_report::{github, gitlab, json, jsonl, junit, lists, page, sarif, table};
+use preflight_report::{
+    github, gitlab, html, json, jsonl, junit, lists, markdown, page, sarif, table,
+};
 use preflight_rules::RULES;
 use preflight_rules::report::{FitVerdict, Report, Target, Verdict};
 use serde_json::Value;
@@ -254,6 +256,55 @@ fn junit() {
         let text = String::from_utf8(out).unwrap();
         assert_is_safe(&text);
         assert_is_golden(&format!("{name}.xml"), &text);
+    }
+}
+
+#[test]
+fn html() {
+    for (name, report) in [("good", sample::good()), ("several", sample::several())] {
+        let mut out = vec![];
+        html::write(&report, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert_is_safe(&text);
+        let (head, rest) = text.split_once("<style>").unwrap();
+        let (_, body) = rest.split_once("</style>").unwrap();
+        assert_is_golden(&format!("{name}.html"), &format!("{head}{body}"));
+    }
+}
+
+#[test]
+fn markdown() {
+    for (name, report) in [
+        ("good", sample::good()),
+        ("hostile", sample::hostile()),
+        ("several", sample::several()),
+    ] {
+        let mut out = vec![];
+        markdown::write(&report, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert_is_safe(&text);
+        assert_is_golden(&format!("{name}.md"), &text);
+    }
+}
+
+#[test]
+fn markdown_is_cut_between_blocks() {
+    let report = sample::several();
+    let at_most = |bytes_max| {
+        let mut out = vec![];
+        markdown::write_at_most(&report, bytes_max, &mut out).unwrap();
+        assert!(out.len() <= bytes_max, "{} of {bytes_max}", out.len());
+        String::from_utf8(out).unwrap()
+    };
+    let mut whole = vec![];
+    markdown::write(&report, &mut whole).unwrap();
+    let whole = String::from_utf8(whole).unwrap();
+    assert_eq!(at_most(whole.len()), whole);
+    for bytes_max in (0..whole.len()).step_by(97) {
+        let cut = at_most(bytes_max);
+        let start = cut.split("\nThe rest is left out").next().unwrap();
+        assert!(whole.starts_with(start), "{bytes_max}: {cut}");
+        assert!(cut.is_empty() || cut.ends_with("too long for this place.\n"));
     }
 }
 

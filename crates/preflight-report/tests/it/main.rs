@@ -6,5 +6,6 @@
 )]
 
 mod golden;
+mod hostile;
 mod sample;
 mod schema;

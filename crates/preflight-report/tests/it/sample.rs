@@ -35,6 +35,54 @@ pub(crate) fn several() -> Report {
     report("1 of 3 models accepted", models)
 }
 
+/// Reports in which every word that a repository may choose is `text`.
+pub(crate) fn filled(text: &str) -> Report {
+    let mut report = several();
+    report.message = text.into();
+    for model in &mut report.models {
+        fill(model, text);
+    }
+    report
+}
+
+fn fill(model: &mut ModelReport, text: &str) {
+    let some = || Some(text.to_owned());
+    model.input = text.into();
+    (model.id, model.revision, model.commit) = (some(), some(), some());
+    (model.observed_at, model.message) = (some(), text.into());
+    let facts = &mut model.facts;
+    (facts.model_type, facts.dtype, facts.saved_with) = (some(), some(), some());
+    (facts.architectures, facts.remote_code_because) = (vec![text.into()], vec![text.into()]);
+    (facts.remote_code_required, facts.introduced_in) = (Some(true), some());
+    facts.quantization = Some((text.into(), None));
+    facts.task = text.into();
+    facts.adapter = Some(AdapterSummary {
+        kind: some(),
+        rank: None,
+        alpha: None,
+        target_modules: vec![text.into()],
+        base_model: some(),
+    });
+    model.fit.load_dtype = text.into();
+    for option in &mut model.fit.options {
+        option.hardware = text.into();
+    }
+    model.fit.smallest = some();
+    for base in &mut model.base_models {
+        (base.name, base.reasons) = (text.into(), vec![text.into()]);
+    }
+    for row in &mut model.rules {
+        row.help = text.into();
+        row.ignored = row.ignored.take().map(|_| text.into());
+        for finding in row.findings.iter_mut().chain(&mut row.notes) {
+            (finding.path, finding.pointer, finding.message) = (some(), some(), text.into());
+        }
+    }
+    for (_, command) in &mut model.next {
+        *command = text.into();
+    }
+}
+
 fn report(message: &str, models: Vec<ModelReport>) -> Report {
     Report {
         tool_version: "0.1.0",

@@ -1,0 +1,113 @@
+//! What is known of a model in a line or two, the same in every format for people.
+
+use preflight_rules::report::{FactsSummary, Fit, FitVerdict, ModelReport, ParametersSummary};
+
+use crate::escape;
+use crate::units;
+
+/// Most characters of a name.
+const NAME_MAX: usize = 140;
+
+fn short(name: &str) -> String {
+    escape::for_terminal(name, NAME_MAX)
+}
+
+/// `LORA adapter, rank 16, base model org/name`; none for a whole model.
+pub(crate) fn adapter(facts: &FactsSummary) -> Option<String> {
+    let adapter = facts.adapter.as_ref()?;
+    let or =
+        |name: &Option<String>, other: &str| name.as_deref().map_or_else(|| other.into(), short);
+    let kind = or(&adapter.kind, "unknown kind of");
+    let rank = adapter
+        .rank
+        .map_or_else(|| "unknown".into(), |rank| rank.to_string());
+    let base = or(&adapter.base_model, "unknown");
+    Some(format!("{kind} adapter, rank {rank}, base model {base}"))
+}
+
+/// Its size, and for an adapter that of its base.
+pub(crate) fn size(model: &ModelReport) -> String {
+    if model.kind != "adapter" {
+        return size_of(&model.facts);
+    }
+    let base = match &model.facts.base {
+        Some(base) => size_of(base),
+        None => "not read".into(),
+    };
+    format!("{}; base model: {base}", weights(&model.facts))
+}
+
+/// `llama, 1.71 B parameters, bfloat16, 3.42 GB of safetensors, context 8192`.
+fn size_of(facts: &FactsSummary) -> String {
+    let mut parts = vec![];
+    parts.extend(facts.model_type.as_deref().map(short));
+    parts.push(parameters(&facts.parameters));
+    parts.extend(facts.dtype.as_deref().map(short));
+    if let Some((method, bits)) = &facts.quantization {
+        let bits = bits.map_or_else(String::new, |bits| format!(" {bits}-bit"));
+        parts.push(format!("{}{bits}", short(method)));
+    }
+    parts.push(weights(facts));
+    parts.push(match facts.context_length {
+        Some(tokens) => format!("context {tokens}"),
+        None => "context unknown".into(),
+    });
+    parts.join(", ")
+}
+
+/// `1.71 B parameters`, with bounds where the number is not known.
+pub(crate) fn parameters(parameters: &ParametersSummary) -> String {
+    let known = match (parameters.total, parameters.at_least, parameters.at_most) {
+        (Some(total), ..) if parameters.exact => format!("{} parameters", units::parameters(total)),
+        (Some(total), ..) => format!("about {} parameters", units::parameters(total)),
+        (None, Some(least), Some(most)) => {
+            format!(
+                "{} to {} parameters",
+                units::parameters(least),
+                units::parameters(most)
+            )
+        }
+        (None, Some(least), None) => format!("at least {} parameters", units::parameters(least)),
+        (None, None, Some(most)) => format!("at most {} parameters", units::parameters(most)),
+        (None, None, None) => return "parameters unknown".into(),
+    };
+    match parameters.active {
+        Some(active) => format!("{known} ({} active)", units::parameters(active)),
+        None => known,
+    }
+}
+
+/// `3.42 GB of safetensors in 2 files`.
+pub(crate) fn weights(facts: &FactsSummary) -> String {
+    let format = match facts.weights_format {
+        Some("none") => return "no weights".into(),
+        Some(format) => format,
+        None => "weights",
+    };
+    let Some(bytes) = facts.weights_bytes else {
+        return format!("{format} of unknown size");
+    };
+    let size = units::file_size(bytes);
+    match facts.weights_files {
+        Some(files) if files > 1 => format!("{size} of {format} in {files} files"),
+        _ => format!("{size} of {format}"),
+    }
+}
+
+/// Which hardware it needs, by estimate; none where nothing was worked out.
+pub(crate) fn fit(fit: &Fit) -> Option<String> {
+    if fit.options.is_empty() {
+        return None;
+    }
+    let sequences = units::counted(fit.sequences, "sequence");
+    let load = format!("{sequences} of {} tokens", fit.context);
+    let is_unknown = fit
+        .options
+        .iter()
+        .any(|option| option.verdict == FitVerdict::Unknown);
+    Some(match &fit.smallest {
+        Some(hardware) => format!("Needs {} for {load}, by estimate", short(hardware)),
+        None if is_unknown => format!("Hardware for {load} is not known"),
+        None => format!("No hardware is large enough for {load}, by estimate"),
+    })
+}
