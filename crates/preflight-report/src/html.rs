@@ -8,7 +8,9 @@ mod fit;
 
 use std::io::{self, Write};
 
-use preflight_rules::report::{Finding, Level, ModelReport, Outcome, Report, RuleRow, Verdict};
+use preflight_rules::report::{
+    Finding, Level, ModelReport, Outcome, Report, RuleRow, Target, Verdict,
+};
 
 use crate::escape::for_terminal;
 use crate::markup::Markup;
@@ -263,8 +265,14 @@ fn write_next(page: &mut Markup, model: &ModelReport) {
         page.raw("<p>To ")
             .raw(target.as_str())
             .raw(" it:</p>\n<pre><code>");
-        page.text(for_terminal(command, COMMAND_MAX))
-            .raw("</code></pre>\n");
+        page.text(for_terminal(command, COMMAND_MAX));
+        if *target == Target::Upload {
+            // Then it is served.
+            for line in &model.fit.endpoint_commands {
+                page.raw("\n").text(for_terminal(line, COMMAND_MAX));
+            }
+        }
+        page.raw("</code></pre>\n");
     }
     page.raw("</section>\n");
 }

@@ -8,10 +8,10 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use preflight_rules::report::{Finding, Level, ModelReport, Outcome, Report, RuleRow};
+use preflight_rules::report::{Finding, Level, ModelReport, Outcome, Report, RuleRow, Target};
 
 use crate::escape::for_terminal;
-use crate::{table, told, units, words};
+use crate::{table, told, words};
 
 /// Most characters of a message that may quote a repository.
 const MESSAGE_MAX: usize = 500;
@@ -133,8 +133,9 @@ fn write_model(blocks: &mut Vec<String>, report: &Report, model: &ModelReport) {
         blocks.push(format!("### Notes\n\n{}", notes.collect::<String>()));
     }
     write_ignored(blocks, model);
-    if let Some(fit) = words::fit(&model.fit) {
-        blocks.push(format!("### Hardware\n\n{}.\n", inline(&fit)));
+    if !model.fit.options.is_empty() {
+        let needs = inline(&words::fit(&model.fit));
+        blocks.push(format!("### Hardware\n\n{needs}.\n"));
         blocks.push(hardware(model));
     }
     write_base_models(blocks, model);
@@ -212,17 +213,14 @@ fn write_ignored(blocks: &mut Vec<String>, model: &ModelReport) {
 
 /// Every option; the numbers are GiB of one GPU.
 fn hardware(model: &ModelReport) -> String {
-    let mut rows = "| hardware | verdict | GiB needed | GiB usable | max context |\n| --- | --- | ---: | ---: | ---: |\n".to_owned();
+    let mut rows = "| hardware | GiB needed | verdict |\n| --- | --- | --- |\n".to_owned();
     for option in &model.fit.options {
-        let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".into());
         let _ = writeln!(
             rows,
-            "| {} | {} | {} | {} | {} |",
+            "| {} | {} | {} |",
             code_in_cell(&option.hardware),
-            option.verdict.as_str(),
-            or_dash(option.needed_bytes_per_gpu.map(units::gib)),
-            units::gib(option.usable_bytes_per_gpu),
-            or_dash(option.max_context.map(|tokens| tokens.to_string()))
+            words::needed(option),
+            inline(&words::said(option).replace('|', "\\u{7c}"))
         );
     }
     format!(
@@ -256,7 +254,14 @@ fn write_other_policies(blocks: &mut Vec<String>, model: &ModelReport) {
 
 fn write_next(blocks: &mut Vec<String>, model: &ModelReport) {
     for (target, command) in &model.next {
-        let command = for_terminal(command, COMMAND_MAX);
+        let mut command = for_terminal(command, COMMAND_MAX);
+        if *target == Target::Upload {
+            // Then it is served.
+            for line in &model.fit.endpoint_commands {
+                command.push('\n');
+                command.push_str(&for_terminal(line, COMMAND_MAX));
+            }
+        }
         let fence = "`".repeat(longest_run(&command).max(2) + 1);
         blocks.push(format!(
             "### To {} it\n\n{fence}sh\n{command}\n{fence}\n",

@@ -1,12 +1,16 @@
 //! What is known of a model in a line or two, the same in every format for people.
 
-use preflight_rules::report::{FactsSummary, Fit, FitVerdict, ModelReport, ParametersSummary};
+use preflight_rules::report::{
+    FactsSummary, Fit, FitOption, FitVerdict, ModelReport, ParametersSummary, TrainingFit,
+};
 
 use crate::escape;
 use crate::units;
 
 /// Most characters of a name.
 const NAME_MAX: usize = 140;
+/// Most characters of a message that may quote a repository.
+const MESSAGE_MAX: usize = 500;
 
 fn short(name: &str) -> String {
     escape::for_terminal(name, NAME_MAX)
@@ -94,20 +98,75 @@ pub(crate) fn weights(facts: &FactsSummary) -> String {
     }
 }
 
-/// Which hardware it needs, by estimate; none where nothing was worked out.
-pub(crate) fn fit(fit: &Fit) -> Option<String> {
-    if fit.options.is_empty() {
-        return None;
-    }
+/// Which hardware it needs, by estimate, where there are options at all.
+pub(crate) fn fit(fit: &Fit) -> String {
     let sequences = units::counted(fit.sequences, "sequence");
     let load = format!("{sequences} of {} tokens", fit.context);
-    let is_unknown = fit
-        .options
-        .iter()
-        .any(|option| option.verdict == FitVerdict::Unknown);
-    Some(match &fit.smallest {
+    let is_unknown = |option: &FitOption| option.verdict == FitVerdict::Unknown;
+    if fit.options.iter().all(is_unknown) {
+        let because = fit.options.first().map_or_else(String::new, because);
+        return format!("Which hardware it needs for {load} is not known{because}");
+    }
+    match &fit.smallest {
         Some(hardware) => format!("Needs {} for {load}, by estimate", short(hardware)),
-        None if is_unknown => format!("Hardware for {load} is not known"),
+        None if fit.options.iter().any(is_unknown) => format!("Hardware for {load} is not known"),
         None => format!("No hardware is large enough for {load}, by estimate"),
+    }
+}
+
+/// `9.2 of 71.6`: what an option needs of what a GPU of it has, in GiB.
+pub(crate) fn needed(option: &FitOption) -> String {
+    let needed = option.needed_bytes_per_gpu.or_else(|| {
+        let missing = option.missing_bytes_per_gpu?;
+        Some(option.usable_bytes_per_gpu.saturating_add(missing))
+    });
+    let needed = needed.map_or_else(|| "-".into(), units::gib);
+    format!("{needed} of {}", units::gib(option.usable_bytes_per_gpu))
+}
+
+/// The verdict with the number that goes with it.
+pub(crate) fn said(option: &FitOption) -> String {
+    let because = because(option);
+    match (option.verdict, option.max_context) {
+        (FitVerdict::Fits, Some(tokens)) => format!("fits up to {tokens} tokens"),
+        (FitVerdict::Fits, None) => "fits any context".into(),
+        (FitVerdict::FitsWithShorterContext, tokens) => {
+            format!("only up to {} tokens", tokens.unwrap_or_default())
+        }
+        (FitVerdict::DoesNotFit, _) => {
+            let missing = option.missing_bytes_per_gpu.unwrap_or_default();
+            format!("{} GiB too much", units::gib(missing))
+        }
+        (FitVerdict::CannotSplit, _) => format!("cannot split{because}"),
+        (FitVerdict::Unknown, _) => format!("unknown{because}"),
+    }
+}
+
+fn because(option: &FitOption) -> String {
+    let because = option.because.as_deref();
+    because.map_or_else(String::new, |why| {
+        format!(": {}", escape::for_terminal(why, MESSAGE_MAX))
     })
+}
+
+/// What training takes, and on what.
+pub(crate) fn training(training: &TrainingFit) -> [String; 2] {
+    let on = |hardware: &Option<String>| {
+        let hardware = hardware.as_deref();
+        hardware.map_or_else(|| "more than any one node".to_owned(), short)
+    };
+    [
+        format!(
+            "Training takes about {} GiB (LoRA) or {} GiB (full): a rough estimate.",
+            units::gib(training.lora_bytes),
+            units::gib(training.full_bytes)
+        ),
+        format!(
+            "All GPUs together, one sequence of {} tokens: LoRA of rank {} on {}, full on {}.",
+            training.context,
+            training.lora_rank,
+            on(&training.lora_smallest),
+            on(&training.full_smallest)
+        ),
+    ]
 }

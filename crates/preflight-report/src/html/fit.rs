@@ -12,11 +12,11 @@ const WIDTH: u64 = 1_000;
 const NAME_MAX: usize = 140;
 
 pub(super) fn write(page: &mut Markup, fit: &Fit) {
-    let Some(needs) = words::fit(fit) else {
+    if fit.options.is_empty() {
         return;
-    };
+    }
     page.raw("<section>\n<h3>Memory</h3>\n<p>")
-        .text(needs)
+        .text(words::fit(fit))
         .raw(".</p>\n");
     if fit
         .options
@@ -52,7 +52,14 @@ pub(super) fn write(page: &mut Markup, fit: &Fit) {
     for option in &fit.options {
         write_option(page, fit, option, scale);
     }
-    page.raw("</ul>\n</section>\n");
+    page.raw("</ul>\n");
+    if let Some(training) = &fit.training {
+        for sentence in words::training(training) {
+            page.raw("<p class=\"small quiet\">");
+            page.text(sentence).raw("</p>\n");
+        }
+    }
+    page.raw("</section>\n");
 }
 
 /// Bytes that a whole bar stands for: the largest GPU, or what is needed where that is more, but at most
@@ -65,38 +72,32 @@ fn scale(fit: &Fit) -> u64 {
 }
 
 fn write_option(page: &mut Markup, fit: &Fit, option: &FitOption, scale: u64) {
-    let (class, verdict) = match option.verdict {
-        FitVerdict::Fits => ("pass", "fits"),
-        FitVerdict::FitsWithShorterContext => ("undecided", "fits with a shorter context"),
-        FitVerdict::DoesNotFit => ("fail", "does not fit"),
-        FitVerdict::CannotSplit => ("fail", "cannot be split so"),
-        FitVerdict::Unknown => ("undecided", "not known"),
+    let class = match option.verdict {
+        FitVerdict::Fits => "pass",
+        FitVerdict::FitsWithShorterContext | FitVerdict::Unknown => "undecided",
+        FitVerdict::DoesNotFit | FitVerdict::CannotSplit => "fail",
     };
     page.raw("<li class=\"")
         .raw(class)
         .raw("\">\n<div class=\"head\"><strong>");
     page.text(for_terminal(&option.hardware, NAME_MAX))
         .raw("</strong> <span class=\"badge\">")
-        .raw(verdict);
+        .text(words::said(option));
     if fit.smallest.as_ref() == Some(&option.hardware) {
-        page.raw(", the smallest that does");
+        page.raw(", the smallest");
     }
     page.raw("</span></div>\n");
     let text = numbers(option);
-    write_bar(page, option, scale, &text);
-    page.raw("<p class=\"small quiet\">").text(&text);
-    if let Some(tokens) = option.max_context {
-        page.raw(", at most ").text(tokens).raw(" tokens");
+    if option.verdict != FitVerdict::Unknown {
+        write_bar(page, option, scale, &text);
     }
-    page.raw("</p>\n</li>\n");
+    page.raw("<p class=\"small quiet\">")
+        .text(&text)
+        .raw("</p>\n</li>\n");
 }
 
 /// `9.2 of 71.6 GiB: weights 3.2, cache 0.8, runtime 5.3`.
 fn numbers(option: &FitOption) -> String {
-    let usable = units::gib(option.usable_bytes_per_gpu);
-    let needed = option
-        .needed_bytes_per_gpu
-        .map_or_else(|| "not known".into(), units::gib);
     let parts = [
         ("weights", option.weights_bytes_per_gpu),
         ("cache", option.cache_bytes_per_gpu),
@@ -107,7 +108,7 @@ fn numbers(option: &FitOption) -> String {
         .filter_map(|(part, bytes)| Some(format!("{part} {}", units::gib((*bytes)?))));
     let known: Vec<String> = known.collect();
     let colon = if known.is_empty() { "" } else { ": " };
-    format!("{needed} of {usable} GiB{colon}{}", known.join(", "))
+    format!("{} GiB{colon}{}", words::needed(option), known.join(", "))
 }
 
 fn write_bar(page: &mut Markup, option: &FitOption, scale: u64, text: &str) {

@@ -3,10 +3,10 @@
 use preflight_rules::report::{Fit, FitOption, FitVerdict, TrainingFit};
 
 use super::bar::{self, Marks};
-use super::screen::{MESSAGE_MAX, NAME_MAX, Screen, short};
+use super::screen::{NAME_MAX, Screen, short};
 use crate::lists;
 use crate::text::{Keep, columns};
-use crate::units;
+use crate::words;
 
 /// Options shown without `verbose`.
 const OPTIONS_SHOWN: usize = 3;
@@ -23,34 +23,13 @@ pub(super) fn write(screen: &mut Screen, fit: &Fit) {
     if fit.options.is_empty() {
         return;
     }
-    let load = format!(
-        "{} of {} tokens",
-        units::counted(fit.sequences, "sequence"),
-        fit.context
-    );
+    let needs = words::fit(fit);
     let is_unknown = |option: &FitOption| option.verdict == FitVerdict::Unknown;
     if fit.options.iter().all(is_unknown) {
-        let because = fit
-            .options
-            .first()
-            .and_then(|option| option.because.as_ref());
-        let because = because.map_or(String::new(), |why| format!(": {why}"));
         screen.blank();
-        screen.paragraph(
-            "",
-            &format!("Which hardware it needs for {load} is not known{because}."),
-            Keep::Words,
-        );
-        return;
+        return screen.paragraph("", &format!("{needs}."), Keep::Words);
     }
-    screen.heading(&match &fit.smallest {
-        Some(hardware) => format!(
-            "Needs {} for {load}, by estimate",
-            short(hardware, NAME_MAX)
-        ),
-        None if fit.options.iter().any(is_unknown) => format!("Hardware for {load} is not known"),
-        None => format!("No hardware is large enough for {load}, by estimate"),
-    });
+    screen.heading(&needs);
     let shown = around_smallest(fit, screen.at_most(OPTIONS_SHOWN));
     let marks = Marks::new(screen.is_unicode());
     write_options(screen, shown, marks);
@@ -75,7 +54,7 @@ pub(super) fn write(screen: &mut Screen, fit: &Fit) {
 /// In columns, or where these would be too narrow one below the other.
 fn write_options(screen: &mut Screen, options: &[FitOption], marks: &Marks) {
     let names = options.iter().map(|option| columns(&option.hardware));
-    let numbers = options.iter().map(|option| columns(&needed(option)));
+    let numbers = options.iter().map(|option| columns(&words::needed(option)));
     let widest = |header: &str, cells: &mut dyn Iterator<Item = usize>| {
         cells.max().unwrap_or(0).max(columns(header))
     };
@@ -92,8 +71,8 @@ fn write_options(screen: &mut Screen, options: &[FitOption], marks: &Marks) {
                 vec![
                     option.hardware.clone(),
                     drawn(option, width, marks),
-                    needed(option),
-                    said(option),
+                    words::needed(option),
+                    words::said(option),
                 ]
             })
             .collect();
@@ -106,7 +85,7 @@ fn write_options(screen: &mut Screen, options: &[FitOption], marks: &Marks) {
         let width = screen.width().saturating_sub(2 * GAP + 1);
         let picture = drawn(option, width.clamp(bar::WIDTH_MIN, bar::WIDTH_MAX), marks);
         screen.paragraph("    ", &picture, Keep::Words);
-        let text = format!("{} GiB: {}", needed(option), said(option));
+        let text = format!("{} GiB: {}", words::needed(option), words::said(option));
         screen.paragraph("    ", &text, Keep::Words);
     }
 }
@@ -137,57 +116,10 @@ fn drawn(option: &FitOption, width: usize, marks: &Marks) -> String {
     bar::bar(parts, option.usable_bytes_per_gpu, width, marks)
 }
 
-fn needed(option: &FitOption) -> String {
-    let needed = option.needed_bytes_per_gpu.or_else(|| {
-        let missing = option.missing_bytes_per_gpu?;
-        Some(option.usable_bytes_per_gpu.saturating_add(missing))
-    });
-    let needed = needed.map_or_else(|| "-".into(), units::gib);
-    format!("{needed} of {}", units::gib(option.usable_bytes_per_gpu))
-}
-
-/// The verdict with the number that goes with it.
-fn said(option: &FitOption) -> String {
-    let because = option.because.as_deref().map_or(String::new(), |why| {
-        format!(": {}", short(why, MESSAGE_MAX))
-    });
-    match (option.verdict, option.max_context) {
-        (FitVerdict::Fits, Some(tokens)) => format!("fits up to {tokens} tokens"),
-        (FitVerdict::Fits, None) => "fits any context".into(),
-        (FitVerdict::FitsWithShorterContext, tokens) => {
-            format!("only up to {} tokens", tokens.unwrap_or_default())
-        }
-        (FitVerdict::DoesNotFit, _) => {
-            let missing = option.missing_bytes_per_gpu.unwrap_or_default();
-            format!("{} GiB too much", units::gib(missing))
-        }
-        (FitVerdict::CannotSplit, _) => format!("cannot split{because}"),
-        (FitVerdict::Unknown, _) => format!("unknown{because}"),
-    }
-}
-
 fn write_training(screen: &mut Screen, training: &TrainingFit) {
-    let text = format!(
-        "Training takes about {} GiB (LoRA) or {} GiB (full): a rough estimate.",
-        units::gib(training.lora_bytes),
-        units::gib(training.full_bytes)
-    );
-    screen.paragraph("  ", &text, Keep::Words);
-    if !screen.is_verbose() {
-        return;
+    let [estimate, how] = words::training(training);
+    screen.paragraph("  ", &estimate, Keep::Words);
+    if screen.is_verbose() {
+        screen.paragraph("  ", &how, Keep::Words);
     }
-    let on = |hardware: &Option<String>| {
-        hardware.as_ref().map_or_else(
-            || "more than any one node".to_owned(),
-            |hardware| short(hardware, NAME_MAX),
-        )
-    };
-    let text = format!(
-        "All GPUs together, one sequence of {} tokens: LoRA of rank {} on {}, full on {}.",
-        training.context,
-        training.lora_rank,
-        on(&training.lora_smallest),
-        on(&training.full_smallest)
-    );
-    screen.paragraph("  ", &text, Keep::Words);
 }

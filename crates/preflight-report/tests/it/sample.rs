@@ -66,7 +66,9 @@ fn fill(model: &mut ModelReport, text: &str) {
     model.fit.load_dtype = text.into();
     for option in &mut model.fit.options {
         option.hardware = text.into();
+        option.because = some();
     }
+    model.fit.endpoint_commands = vec![text.into()];
     model.fit.smallest = some();
     for base in &mut model.base_models {
         (base.name, base.reasons) = (text.into(), vec![text.into()]);
