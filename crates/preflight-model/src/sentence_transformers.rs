@@ -4,7 +4,7 @@
 //! `sentence_transformers/base/model.py`, <https://pypi.org/project/sentence-transformers/6.2.0/>;
 //! releases before 5 wrote no `model_type`, and cross-encoders without any of these files.
 
-use crate::fact::Fact;
+use crate::fact::{Defect, Fact};
 use crate::json::{Cursor, Document, Place};
 use crate::snapshot::{Content, Snapshot};
 
@@ -27,7 +27,7 @@ pub enum Kind {
 }
 
 /// What the files say.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SentenceTransformers {
     /// What kind of model it is.
     pub kind: Kind,
@@ -35,17 +35,6 @@ pub struct SentenceTransformers {
     pub custom_modules: Vec<(String, Place)>,
     /// What the library stops at when it loads the modules.
     pub defects: Vec<Defect>,
-}
-
-/// Something in the files that sentence-transformers stops at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Defect {
-    /// The file.
-    pub path: &'static str,
-    /// Where in it, where that can be told.
-    pub place: Option<Place>,
-    /// What is wrong.
-    pub message: String,
 }
 
 /// Reads them: absent where sentence-transformers did not write this repository, unavailable where a
@@ -77,20 +66,12 @@ pub fn read(snapshot: &Snapshot) -> Fact<SentenceTransformers> {
     let mut defects = Vec::new();
     for (path, file) in [(CONFIG, &config), (MODULES, &modules)] {
         if let Json::Broken(why) = file {
-            defects.push(Defect {
-                path,
-                place: None,
-                message: format!("it is no JSON: {why}"),
-            });
+            defects.push(Defect::of_file(path, format!("it is no JSON: {why}")));
         }
     }
     if let Some(modules) = modules.document() {
         let found = broken_modules(snapshot, modules).into_iter();
-        defects.extend(found.map(|(place, message)| Defect {
-            path: MODULES,
-            place: Some(place),
-            message,
-        }));
+        defects.extend(found.map(|(place, what)| Defect::at(MODULES, place, what)));
     }
     Fact::Known(SentenceTransformers {
         kind: written.unwrap_or_else(|| of_modules(&classes)),
@@ -234,10 +215,10 @@ fn is_custom(snapshot: &Snapshot, class: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snapshot::{Access, File, Origin, SourceKind};
+    use crate::snapshot::File;
 
     fn of(files: &[(&str, Content)]) -> Fact<SentenceTransformers> {
-        let mut files: Vec<File> = files
+        let files: Vec<File> = files
             .iter()
             .map(|(path, content)| File {
                 path: (*path).into(),
@@ -246,22 +227,7 @@ mod tests {
                 content: content.clone(),
             })
             .collect();
-        files.sort_by(|one, other| one.path.cmp(&other.path));
-        read(&Snapshot {
-            origin: Origin {
-                input: String::new(),
-                source: SourceKind::Hub,
-                stands_for: SourceKind::Hub,
-                id: None,
-                revision: None,
-                commit: None,
-            },
-            access: Access::Open,
-            observed_at: None,
-            files: Fact::Known(files),
-            container: Fact::Absent,
-            base: Fact::Absent,
-        })
+        read(&Snapshot::of_files(files))
     }
 
     fn text(text: &str) -> Content {

@@ -22,6 +22,26 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    /// An open repository of the Hub with these files and nothing else known of it.
+    pub fn of_files(mut files: Vec<File>) -> Self {
+        files.sort_by(|one, other| one.path.cmp(&other.path));
+        Self {
+            origin: Origin {
+                input: String::new(),
+                source: SourceKind::Hub,
+                stands_for: SourceKind::Hub,
+                id: None,
+                revision: None,
+                commit: None,
+            },
+            access: Access::Open,
+            observed_at: None,
+            files: Fact::Known(files),
+            container: Fact::Absent,
+            base: Fact::Absent,
+        }
+    }
+
     /// The file at `path`, where the listing is known.
     pub fn file(&self, path: &str) -> Option<&File> {
         let files = self.files.known()?;

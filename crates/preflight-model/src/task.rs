@@ -455,7 +455,7 @@ fn by_architectures(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snapshot::{Access, Content, File, Origin, Snapshot, SourceKind};
+    use crate::snapshot::{Content, File, Snapshot};
 
     fn task_of(files: &[(&str, &str)]) -> String {
         let files = files.iter().map(|(path, text)| File {
@@ -464,23 +464,7 @@ mod tests {
             sha256: None,
             content: Content::Whole(text.as_bytes().to_vec()),
         });
-        let mut files: Vec<File> = files.collect();
-        files.sort_by(|one, other| one.path.cmp(&other.path));
-        let snapshot = Snapshot {
-            origin: Origin {
-                input: String::new(),
-                source: SourceKind::Hub,
-                stands_for: SourceKind::Hub,
-                id: None,
-                revision: None,
-                commit: None,
-            },
-            access: Access::Open,
-            observed_at: None,
-            files: Fact::Known(files),
-            container: Fact::Absent,
-            base: Fact::Absent,
-        };
+        let snapshot = Snapshot::of_files(files.collect());
         task(&Checkpoint::read(&snapshot)).as_str().to_owned()
     }
 

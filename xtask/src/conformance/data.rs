@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use preflight_model::fact::Fact;
 use preflight_model::release::Release;
-use preflight_model::snapshot::{Access, Content, File, Origin, Snapshot, SourceKind};
+use preflight_model::snapshot::{Content, File, Snapshot};
 use serde_json::Value;
 
 /// The folder with the reference's answers.
@@ -63,7 +63,7 @@ pub(crate) fn repository_of(files: impl IntoIterator<Item = (String, Vec<u8>)>) 
         sha256: None,
         content: Content::Whole(bytes),
     });
-    snapshot(files.collect())
+    Snapshot::of_files(files.collect())
 }
 
 /// A repository with a config and one file of weights with the tensors of a layout.
@@ -79,25 +79,6 @@ pub(crate) fn model(config: &Value, layout: &Value) -> Result<Snapshot, String> 
         });
     }
     Ok(snapshot)
-}
-
-fn snapshot(mut files: Vec<File>) -> Snapshot {
-    files.sort_by(|one, other| one.path.cmp(&other.path));
-    Snapshot {
-        origin: Origin {
-            input: String::new(),
-            source: SourceKind::Hub,
-            stands_for: SourceKind::Hub,
-            id: None,
-            revision: None,
-            commit: None,
-        },
-        access: Access::Open,
-        observed_at: None,
-        files: Fact::Known(files),
-        container: Fact::Absent,
-        base: Fact::Absent,
-    }
 }
 
 /// The header of a file with the tensors of a layout (rows of name pattern, dtype and shape), and the

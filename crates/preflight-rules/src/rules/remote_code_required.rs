@@ -1,4 +1,4 @@
-use preflight_model::fact::Gap;
+use preflight_model::fact::{Defect, Gap};
 use preflight_model::facts::Facts;
 use preflight_model::release;
 use preflight_model::remote_code::{Need, SENTENCE_TRANSFORMERS};
@@ -36,12 +36,10 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
                 facts.release, need.code
             ),
         };
-        let mut finding = Finding::in_file(need.path, message);
-        if let Some(place) = &need.place {
-            finding.pointer = Some(place.pointer.clone());
-            (finding.line, finding.column) = (Some(place.line), Some(place.column));
+        match &need.place {
+            Some(place) => Finding::from(&Defect::at(need.path, place.clone(), message)),
+            None => Finding::in_file(need.path, message),
         }
-        finding
     });
     let mut findings: Findings = needs.collect();
     if let [first, ..] = facts.remote_code.unread.as_slice()

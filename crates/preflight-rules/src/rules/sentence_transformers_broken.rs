@@ -23,18 +23,7 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
         return Err(Gap::DoesNotApply("it is no embedding model".into()));
     }
     match &checkpoint.sentence_transformers {
-        Fact::Known(found) => Ok(found
-            .defects
-            .iter()
-            .map(|defect| {
-                let mut finding = Finding::in_file(defect.path, defect.message.clone());
-                if let Some(place) = &defect.place {
-                    finding.pointer = Some(place.pointer.clone());
-                    (finding.line, finding.column) = (Some(place.line), Some(place.column));
-                }
-                finding
-            })
-            .collect()),
+        Fact::Known(found) => Ok(found.defects.iter().map(Finding::from).collect()),
         Fact::Absent => Err(Gap::DoesNotApply(
             "sentence-transformers did not write it".into(),
         )),

@@ -29,6 +29,7 @@ use bytes::Bytes;
 use futures_util::future::join;
 use preflight_model::fact::Fact;
 use preflight_model::snapshot::{Access, Origin, SourceKind};
+use reqwest::Url;
 use tokio::sync::OnceCell;
 
 pub(crate) use environment::caches_of_process as cache_home;
@@ -258,37 +259,27 @@ impl Hub {
 
     async fn find_place(&self, path: &str) {
         let found = self.found().await;
-        let Ok((file, commit, size)) = found.readable(path) else {
+        let Ok(readable) = found.readable(path) else {
             return;
         };
         // What was asked for early knows its place.
         if found.early.is_asked(path) {
             return;
         }
-        let target = Target {
-            path,
-            url: &self.client.endpoint.file(&found.id, commit, path),
-            commit,
-            size,
-            sha256: file.sha256.as_deref(),
-        };
+        let url = self.client.endpoint.file(&found.id, readable.commit, path);
+        let target = readable.target(&url);
         ranged::locate(&self.client, &self.seen, target).await;
     }
 
     async fn read_range(&self, path: &str, range: Range<u64>) -> Result<Bytes, Error> {
         let found = self.found().await;
-        let (file, commit, size) = found.readable(path)?;
-        check_range(path, &range, size)?;
+        let readable = found.readable(path)?;
+        check_range(path, &range, readable.size)?;
         if range.is_empty() {
             return Ok(Bytes::new());
         }
-        let target = Target {
-            path,
-            url: &self.client.endpoint.file(&found.id, commit, path),
-            commit,
-            size,
-            sha256: file.sha256.as_deref(),
-        };
+        let url = self.client.endpoint.file(&found.id, readable.commit, path);
+        let target = readable.target(&url);
         if let Some(bytes) = found.early.take(&self.seen, target, &range).await {
             return Ok(bytes);
         }
@@ -298,8 +289,8 @@ impl Hub {
 }
 
 impl Found {
-    /// The file at `path`, the commit it is read at, and its size.
-    fn readable(&self, path: &str) -> Result<(&ListedFile, &str, u64), Error> {
+    /// The file at `path`, where it can be read.
+    fn readable(&self, path: &str) -> Result<Readable<'_>, Error> {
         let unavailable = |reason: &str| Error::Unavailable {
             path: path.into(),
             reason: reason.into(),
@@ -314,7 +305,26 @@ impl Found {
         }
         let size = file.size;
         let size = size.ok_or_else(|| unavailable("its size is not known"))?;
-        Ok((file, commit, size))
+        Ok(Readable { file, commit, size })
+    }
+}
+
+/// A file that can be read, and the commit it is read at.
+struct Readable<'a> {
+    file: &'a ListedFile,
+    commit: &'a str,
+    size: u64,
+}
+
+impl<'a> Readable<'a> {
+    fn target(&self, url: &'a Url) -> Target<'a> {
+        Target {
+            path: &self.file.path,
+            url,
+            commit: self.commit,
+            size: self.size,
+            sha256: self.file.sha256.as_deref(),
+        }
     }
 }
 
