@@ -5,10 +5,12 @@
 //! against measured caches. A model type that is not in the table has no answer: never a guess.
 //! See `docs/memory.md`.
 
+mod family;
 mod layers;
 mod state;
 
 use crate::config::{Config, Section};
+use family::Family;
 use layers::{LAYERS_MAX, LayerKind};
 
 /// Largest number of elements a layer may keep per token, and of the state of one layer: far beyond
@@ -193,56 +195,7 @@ enum Keeper {
     Transformers,
 }
 
-/// How a model type caches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Family {
-    /// Keys and values of every KV head in every layer, all tokens or as its layer kinds say.
-    Attention,
-    /// The same with one KV head per attention head, and no setting for another head size.
-    MultiHead,
-    /// Falcon: three generations of head sharing.
-    Falcon,
-    /// `GPTBigCode`: one KV head with `multi_query`.
-    BigCode,
-    /// DBRX: the KV heads stand in a nested object.
-    Dbrx,
-    /// Multi-head latent attention.
-    Latent,
-    /// Mamba layers alone.
-    Mamba,
-    /// Mamba and attention layers, or both in one layer.
-    Hybrid,
-    /// Lfm2: short convolutions and attention layers.
-    ShortConvolution,
-    /// Encoders: every token sees every other, nothing is kept between steps.
-    Encoder,
-}
-
 impl Family {
-    fn of(model_type: &str) -> Option<Self> {
-        Some(match model_type {
-            "arcee" | "aria_text" | "bitnet" | "code_llama" | "cohere" | "cohere2" | "dots1"
-            | "ernie4_5" | "ernie4_5_moe" | "exaone4" | "gemma" | "gemma2" | "gemma3_text"
-            | "gemma3n_text" | "glm" | "glm4" | "glm4_moe" | "gpt_oss" | "granite"
-            | "granitemoe" | "granitemoeshared" | "helium" | "jetmoe" | "llama" | "llama4_text"
-            | "mistral" | "mixtral" | "nemotron" | "olmo" | "olmo2" | "olmoe" | "phi" | "phi3"
-            | "phi4_multimodal" | "phimoe" | "qwen2" | "qwen2_moe" | "qwen3" | "qwen3_moe"
-            | "smollm3" | "stablelm" | "starcoder2" => Self::Attention,
-            "bloom" | "codegen" | "gpt-sw3" | "gpt2" | "gpt_neox" | "gpt_neox_japanese"
-            | "gptj" | "mpt" | "opt" | "persimmon" => Self::MultiHead,
-            "falcon" => Self::Falcon,
-            "gpt_bigcode" => Self::BigCode,
-            "dbrx" => Self::Dbrx,
-            "deepseek_v2" | "deepseek_v3" | "kimi_k2" => Self::Latent,
-            "mamba" | "mamba2" | "falcon_mamba" => Self::Mamba,
-            "bamba" | "falcon_h1" | "granitemoehybrid" | "jamba" => Self::Hybrid,
-            "lfm2" => Self::ShortConvolution,
-            "albert" | "bert" | "camembert" | "distilbert" | "electra" | "modernbert" | "mpnet"
-            | "roberta" | "xlm-roberta" => Self::Encoder,
-            _ => return None,
-        })
-    }
-
     fn groups(self, text: &Section<'_>, keeper: Keeper) -> Option<Vec<LayerGroup>> {
         match self {
             Self::Attention => {
@@ -267,6 +220,8 @@ impl Family {
             Self::Latent => latent(text, keeper),
             Self::Mamba => state::mamba(text),
             Self::Hybrid => state::hybrid(text, Heads::grouped(text)?),
+            Self::LinearAttention => state::linear_attention(text, Heads::grouped(text)?),
+            Self::NemotronH => state::nemotron_h(text, Heads::grouped(text)?),
             Self::ShortConvolution => state::short_convolution(text, Heads::grouped(text)?),
             Self::Encoder => {
                 let decodes = text.given("is_decoder").and_then(|given| given.as_bool());
@@ -286,7 +241,16 @@ struct Heads {
 impl Heads {
     /// `num_key_value_heads` heads (absent or null: as many as attention heads) of size `head_dim`
     /// (absent or null: the hidden size shared among the attention heads).
+    ///
+    /// A class whose defaults are not in our table may have others than these: there both must be given,
+    /// but for classes that read no `head_dim`.
     fn grouped(text: &Section<'_>) -> Option<Self> {
+        if text.class().is_none() {
+            text.given("num_key_value_heads")?.as_u64()?;
+            if !matches!(text.model_type()?, "apertus" | "olmo3") {
+                text.given("head_dim")?.as_u64()?;
+            }
+        }
         let kv_heads = match text.u64("num_key_value_heads") {
             Some(kv_heads) => kv_heads,
             None if is_number_or_unset(text, "num_key_value_heads") => {

@@ -30,7 +30,7 @@ pub(super) fn window(text: &Section<'_>) -> Option<u64> {
 }
 
 /// Classes that read `layer_types`.
-const TYPED: [&str; 11] = [
+const TYPED: [&str; 14] = [
     "cohere2",
     "dots1",
     "exaone4",
@@ -39,7 +39,10 @@ const TYPED: [&str; 11] = [
     "gemma3n_text",
     "gpt_oss",
     "llama4_text",
+    "olmo3",
     "qwen2",
+    "qwen2_5_vl_text",
+    "qwen2_vl_text",
     "qwen3",
     "smollm3",
 ];
@@ -97,9 +100,10 @@ fn named(name: &str) -> Option<LayerKind> {
 /// that is not a number of tokens.
 fn has_window(text: &Section<'_>) -> Option<bool> {
     let switched_on = match text.model_type()? {
-        "qwen2" | "qwen2_moe" | "qwen3" | "qwen3_moe" | "smollm3" => {
-            text.bool("use_sliding_window")?
-        }
+        "qwen2" | "qwen2_5_vl" | "qwen2_5_vl_text" | "qwen2_moe" | "qwen2_vl" | "qwen2_vl_text"
+        | "qwen3" | "qwen3_moe" | "smollm3" => text.bool("use_sliding_window")?,
+        // Its window is on by default, and how long that is stands in no table of ours.
+        "olmo3" if text.given("sliding_window").is_none() => return None,
         _ => true,
     };
     let key = match text.model_type()? {
@@ -121,8 +125,10 @@ fn implied(text: &Section<'_>, layers: usize) -> Option<Vec<LayerKind>> {
         "gemma2" | "gpt_oss" => every(2, layers),
         "gemma3_text" => every(pattern(text, 6)?, layers),
         "gemma3n_text" => every(5, layers),
+        "olmo3" => every(4, layers),
         "cohere2" | "exaone4" => every(pattern(text, 4)?, layers),
-        "qwen2" | "qwen2_moe" | "qwen3" | "dots1" => {
+        "qwen2" | "qwen2_5_vl" | "qwen2_5_vl_text" | "qwen2_moe" | "qwen2_vl" | "qwen2_vl_text"
+        | "qwen3" | "dots1" => {
             let full = usize::try_from(text.u64("max_window_layers")?).ok()?;
             let kind = |layer| {
                 if layer < full {

@@ -167,3 +167,79 @@ pub(super) fn short_convolution(text: &Section<'_>, heads: Heads) -> Option<Vec<
         heads.group(attention, None)?,
     ])
 }
+
+/// How many 16-bit elements one of the state takes: two where the config asks for 32 bit, as
+/// `mamba_ssm_dtype` of Qwen3.5 and `mamba_ssm_cache_dtype` of Nemotron do.
+fn width(text: &Section<'_>) -> u64 {
+    let is_wide = ["mamba_ssm_dtype", "mamba_ssm_cache_dtype"]
+        .iter()
+        .any(|key| text.str(key) == Some("float32"));
+    if is_wide { 2 } else { 1 }
+}
+
+/// Layers of the gated delta rule between attention layers: the last inputs of a convolution over
+/// keys, queries and values, and a matrix for each value head.
+/// Source: `gated_delta_net_state_shape` in
+/// <https://github.com/vllm-project/vllm/blob/v0.11.0/vllm/model_executor/layers/mamba/mamba_utils.py>;
+/// for the kinds of layers `Qwen3NextConfig` in
+/// <https://github.com/huggingface/transformers/blob/v4.57.0/src/transformers/models/qwen3_next/configuration_qwen3_next.py>
+pub(super) fn linear_attention(text: &Section<'_>, heads: Heads) -> Option<Vec<LayerGroup>> {
+    let layers = layers::count(text)?;
+    let attention = if let Some(names) = layers::layer_types(text) {
+        named_attention(&names, layers, "full_attention", "linear_attention")?
+    } else {
+        let period = match text.given("full_attention_interval") {
+            Some(given) => given.as_u64().filter(|&period| period > 0)?,
+            None => 4,
+        };
+        usize::try_from(layers / period).ok()?
+    };
+    let attention = u64::try_from(attention).ok()?;
+    let (keys, values) = (
+        text.u64("linear_num_key_heads")?,
+        text.u64("linear_num_value_heads")?,
+    );
+    let (key, value) = (
+        text.u64("linear_key_head_dim")?,
+        text.u64("linear_value_head_dim")?,
+    );
+    let convolved = key
+        .checked_mul(keys)?
+        .checked_mul(2)?
+        .checked_add(value.checked_mul(values)?)?;
+    let kept = convolved.checked_mul(text.u64("linear_conv_kernel_dim")?.checked_sub(1)?)?;
+    let matrices = values.checked_mul(value)?.checked_mul(key)?;
+    let elements = kept.checked_add(matrices.checked_mul(width(text))?)?;
+    Some(vec![
+        state_group(layers.checked_sub(attention)?, elements)?,
+        heads.group(attention, None)?,
+    ])
+}
+
+/// A letter a layer: `M` is Mamba 2, `*` attention, `-` and `E` keep nothing.
+/// Source: `NemotronHConfig` in
+/// <https://huggingface.co/nvidia/Nemotron-H-8B-Base-8K/blob/main/configuration_nemotron_h.py>, and
+/// `get_mamba_state_shape_from_config` in
+/// <https://github.com/vllm-project/vllm/blob/v0.11.0/vllm/model_executor/models/nemotron_h.py>
+pub(super) fn nemotron_h(text: &Section<'_>, heads: Heads) -> Option<Vec<LayerGroup>> {
+    let layers = layers::count(text)?;
+    let pattern = text.str("hybrid_override_pattern")?;
+    if u64::try_from(pattern.len()) != Ok(layers) || pattern.contains(|c| !"M*-E".contains(c)) {
+        return None;
+    }
+    let count = |letter: char| u64::try_from(pattern.matches(letter).count()).ok();
+    let (mamba_heads, head_dim) = (text.u64("mamba_num_heads")?, text.u64("mamba_head_dim")?);
+    let mamba = Mamba2 {
+        channels: mamba_heads.checked_mul(head_dim)?,
+        heads: mamba_heads,
+        head_dim,
+        groups: text.u64("n_groups")?,
+        state: text.u64("ssm_state_size")?,
+        kernel: text.u64("conv_kernel")?,
+    };
+    let elements = mamba.elements()?.checked_mul(width(text))?;
+    Some(vec![
+        state_group(count('M')?, elements)?,
+        heads.group(count('*')?, None)?,
+    ])
+}

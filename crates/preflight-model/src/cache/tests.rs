@@ -68,6 +68,52 @@ fn the_measured_numbers_of_the_main_families() {
                 "num_key_value_heads": 8, "mamba_n_heads": 128, "mamba_d_head": 64}"#,
             (12_288, 12_288, 62_777_344),
         ),
+        // 12 of 48 layers attend; 36 keep 3 x 8192 inputs and 32 matrices of 128 x 128.
+        (
+            "qwen3-next-80b-a3b",
+            r#"{"model_type": "qwen3_next", "num_hidden_layers": 48, "num_attention_heads": 16,
+                "num_key_value_heads": 2, "head_dim": 256, "full_attention_interval": 4,
+                "linear_num_key_heads": 16, "linear_num_value_heads": 32, "linear_key_head_dim": 128,
+                "linear_value_head_dim": 128, "linear_conv_kernel_dim": 4}"#,
+            (24_576, 24_576, 36 * (3 * 8192 + 32 * 128 * 128) * 2),
+        ),
+        // Its text part asks for a state of 32 bit.
+        (
+            "qwen3.5",
+            r#"{"model_type": "qwen3_5", "text_config": {"model_type": "qwen3_5_text",
+                "num_hidden_layers": 4, "num_attention_heads": 16, "num_key_value_heads": 2,
+                "head_dim": 256, "mamba_ssm_dtype": "float32", "layer_types": ["linear_attention",
+                "linear_attention", "linear_attention", "full_attention"],
+                "linear_num_key_heads": 16, "linear_num_value_heads": 32, "linear_key_head_dim": 128,
+                "linear_value_head_dim": 128, "linear_conv_kernel_dim": 4}}"#,
+            (2048, 2048, 3 * (3 * 8192 + 2 * 32 * 128 * 128) * 2),
+        ),
+        // One attention layer; two of Mamba with 128 heads of 64 and 8 groups of states of 128.
+        (
+            "nemotron-h",
+            r#"{"model_type": "nemotron_h", "num_hidden_layers": 5, "hidden_size": 4096,
+                "hybrid_override_pattern": "M-M*-", "num_attention_heads": 32,
+                "num_key_value_heads": 8, "head_dim": 128, "mamba_num_heads": 128,
+                "mamba_head_dim": 64, "n_groups": 8, "ssm_state_size": 128, "conv_kernel": 4}"#,
+            (
+                4096,
+                4096,
+                2 * ((8192 + 2 * 8 * 128) * 4 + 128 * 64 * 128) * 2,
+            ),
+        ),
+        (
+            "qwen2.5-vl-7b",
+            r#"{"model_type": "qwen2_5_vl", "hidden_size": 3584, "num_hidden_layers": 28,
+                "num_attention_heads": 28, "num_key_value_heads": 4, "use_sliding_window": false,
+                "sliding_window": 32768, "max_window_layers": 28}"#,
+            (57_344, 57_344, 0),
+        ),
+        (
+            "olmo-3-7b",
+            r#"{"model_type": "olmo3", "hidden_size": 4096, "num_hidden_layers": 32,
+                "num_attention_heads": 32, "num_key_value_heads": 32, "sliding_window": 4096}"#,
+            (524_288, 131_072, 0),
+        ),
         ("bert", r#"{"model_type": "bert"}"#, (0, 0, 0)),
     ] {
         assert_eq!(sizes(&cache(text).expect(name)), expected, "{name}");
@@ -131,6 +177,21 @@ fn what_is_not_known_has_no_answer() {
         r#"{"model_type": "gemma3_text", "sliding_window_pattern": "LLLG"}"#,
         r#"{"model_type": "gemma3_text", "sliding_window_pattern": 0}"#,
         r#"{"model_type": "kimi_k2"}"#,
+        // Another number of letters than layers, and a letter of no kind.
+        r#"{"model_type": "nemotron_h", "num_hidden_layers": 2, "hybrid_override_pattern": "M"}"#,
+        r#"{"model_type": "nemotron_h", "num_hidden_layers": 2, "hybrid_override_pattern": "M?",
+            "num_attention_heads": 8, "num_key_value_heads": 8, "head_dim": 8,
+            "mamba_num_heads": 8, "mamba_head_dim": 8, "n_groups": 8, "ssm_state_size": 8,
+            "conv_kernel": 4}"#,
+        r#"{"model_type": "qwen3_next", "num_hidden_layers": 4, "num_attention_heads": 8,
+            "num_key_value_heads": 8, "head_dim": 8}"#,
+        // The class has a head size of its own, which is not in our table.
+        r#"{"model_type": "seed_oss", "hidden_size": 5120, "num_hidden_layers": 64,
+            "num_attention_heads": 80, "num_key_value_heads": 8}"#,
+        r#"{"model_type": "seed_oss", "hidden_size": 5120, "num_hidden_layers": 64,
+            "num_attention_heads": 80, "head_dim": 128}"#,
+        r#"{"model_type": "olmo3", "hidden_size": 64, "num_hidden_layers": 4,
+            "num_attention_heads": 8, "num_key_value_heads": 8}"#,
         r#"{"model_type": "bert", "is_decoder": true}"#,
         "{}",
     ] {
@@ -161,8 +222,15 @@ fn hostile_numbers_neither_panic_nor_answer() {
         "lfm2",
         "gpt2",
         "falcon",
+        "qwen3_next",
+        "nemotron_h",
     ] {
         let keys = [
+            "linear_num_value_heads",
+            "linear_key_head_dim",
+            "linear_conv_kernel_dim",
+            "mamba_num_heads",
+            "mamba_head_dim",
             "hidden_size",
             "num_attention_heads",
             "kv_lora_rank",

@@ -22,11 +22,12 @@ pub enum Split {
 /// <https://github.com/vllm-project/vllm/blob/v0.11.0/vllm/config/model.py>; for the heads of recurrent
 /// layers `MambaStateShapeCalculator` in
 /// <https://github.com/vllm-project/vllm/blob/v0.11.0/vllm/model_executor/layers/mamba/mamba_utils.py>
-const HEADS: [(&str, &str); 4] = [
+const HEADS: [(&str, &str); 5] = [
     ("num_attention_heads", "attention heads"),
     ("linear_num_key_heads", "key heads of linear attention"),
     ("linear_num_value_heads", "value heads of linear attention"),
     ("mamba_n_heads", "Mamba heads"),
+    ("mamba_num_heads", "Mamba heads"),
 ];
 
 /// The inner size of a dense feed-forward layer, as classes spell it.

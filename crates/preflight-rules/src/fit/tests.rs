@@ -289,6 +289,58 @@ fn a_model_that_cannot_be_split_evenly_is_too_small_only_for_all_gpus_together()
     assert_eq!(closest.gpu_count, 1, "the only count with numbers");
 }
 
+/// Sizes that no model has are an error of the file: nothing is said to fit by them.
+#[test]
+fn a_hostile_config_never_fits_nor_overflows() {
+    let sound = r#""model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 32,
+        "num_attention_heads": 32, "num_key_value_heads": 8, "max_position_embeddings": 8192"#;
+    let huge = "18446744073709551615";
+    for (key, value) in [
+        ("num_hidden_layers", "1000000000000"),
+        ("num_hidden_layers", "0"),
+        ("num_hidden_layers", "-3"),
+        ("head_dim", "0"),
+        ("head_dim", huge),
+        ("head_dim", "1e300"),
+        ("hidden_size", "0"),
+        ("num_attention_heads", "0"),
+        ("num_key_value_heads", "0"),
+        ("num_key_value_heads", huge),
+        ("num_key_value_heads", "\"8\""),
+    ] {
+        // Of a key that is there twice the later counts.
+        let config = format!("{{{sound}, \"{key}\": {value}}}");
+        let model = model(&config, WeightBytes::exactly(GIB));
+        let request = FitRequest {
+            sequences: u64::MAX,
+            ..FitRequest::default()
+        };
+        for request in [FitRequest::default(), request] {
+            for option in fit(&model, &hardware(), &request).options {
+                let verdict = option.verdict;
+                assert!(
+                    matches!(verdict, FitVerdict::Unknown | FitVerdict::CannotSplit),
+                    "{key} {value}: {option:?}"
+                );
+                assert_eq!(option.needed_bytes_per_gpu, None);
+            }
+        }
+        assert!(matches!(node(&model), NodeFit::Unknown(_)), "{key} {value}");
+    }
+    let long = model(
+        &format!("{{{sound}, \"max_position_embeddings\": {huge}}}"),
+        WeightBytes::exactly(GIB),
+    );
+    let request = FitRequest {
+        context: u64::MAX,
+        sequences: u64::MAX,
+        ..FitRequest::default()
+    };
+    for option in fit(&long, &hardware(), &request).options {
+        assert_eq!(option.verdict, FitVerdict::DoesNotFit, "{option:?}");
+    }
+}
+
 #[test]
 fn weights_turned_into_16_bit_are_said_so() {
     let request = FitRequest::default();
