@@ -15,7 +15,11 @@ mod bad_files;
 mod bad_weights;
 mod cache;
 mod command_line;
+<<<<<<< HEAD
 mod configuration;
+=======
+mod docs;
+>>>>>>> 73ec54e (Every page's commands and examples are run by tests; the command line's reference, an index of the pages, the crates as a library)
 mod fixtures;
 mod formats;
 mod hub;
@@ -25,8 +29,8 @@ mod large;
 mod lists;
 mod many;
 mod memory;
-mod readme;
 mod recordings;
+mod reference;
 mod terminal;
 mod usage;
 mod verdicts;

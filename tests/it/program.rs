@@ -56,6 +56,20 @@ impl Program {
         program
     }
 
+    /// A line of a shell, which finds the program on its path.
+    #[cfg(unix)]
+    pub(crate) fn shell(line: &str) -> Self {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", line]);
+        let mut program = Self::of(shell);
+        let folder = Path::new(env!("CARGO_BIN_EXE_byom-preflight")).parent();
+        let folder = folder.expect("it lies in a folder").display();
+        program
+            .command
+            .env("PATH", format!("{folder}:/usr/bin:/bin"));
+        program
+    }
+
     fn of(mut command: Command) -> Self {
         command.env_clear().current_dir(env!("CARGO_TARGET_TMPDIR"));
         // No test leaves this machine: nothing answers at this address.

@@ -1,5 +1,27 @@
 //! What is known of a model repository: its files, the JSON in them, the headers of its weights,
 //! and the arithmetic over both. No I/O, no clock, no environment.
+//!
+//! - [`snapshot::Snapshot`] is the input of everything: one repository at one commit, as far as it was read.
+//!   `preflight-source` makes them; so may you.
+//! - [`checkpoint::Checkpoint`] is the snapshot parsed, once: [`config`], [`weights`], [`parameters`],
+//!   [`quantization`], [`cache`], [`adapter`].
+//! - [`facts::Facts`] is what a checkpoint is to one [`release`] of transformers.
+//! - [`fact::Fact`] keeps "not there", "broken" and "could not look" apart everywhere.
+//!
+//! The parsers can be used alone. Each is bounded in memory and time, whatever it is given:
+//!
+//! ```
+//! use preflight_model::header::Header;
+//!
+//! let json = br#"{"w":{"dtype":"BF16","shape":[2,3],"data_offsets":[0,12]}}"#;
+//! let start = [&(json.len() as u64).to_le_bytes()[..], json].concat();
+//! // The size of the whole file, whose data need not be there.
+//! let header = Header::parse(&start, Some(start.len() as u64 + 12))?;
+//! assert!(header.defects.is_empty());
+//! let tensor = header.tensors().next().expect("one");
+//! assert_eq!((tensor.name, tensor.elements()), ("w", 6));
+//! # Ok::<(), preflight_model::header::HeaderError>(())
+//! ```
 
 pub mod adapter;
 pub mod architecture;
