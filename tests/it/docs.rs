@@ -1,5 +1,6 @@
 //! The README and the guides: what they show is what the program prints, and every command in them runs.
 //! A block that cannot run here says so in the line above it, `<!-- not run: REASON -->`, and is counted.
+//! `UPDATE_GOLDEN=1` writes examples anew that are shown to their end.
 
 use std::fs;
 use std::process::Command;
@@ -112,9 +113,16 @@ fn every_example_is_real_output() {
         let arguments = arguments.unwrap_or_else(|| panic!("{}: {command}", block.place));
         let run = Program::new().env("LANG", "C.UTF-8").inside(&root());
         let printed = run.args(arguments.split_whitespace()).run().stdout;
-        match shown.strip_suffix("…\n") {
-            Some(start) => assert!(printed.starts_with(start), "{}\n{printed}", block.place),
-            None => assert_eq!(printed, shown, "{}", block.place),
+        let expected = match shown.strip_suffix("…\n") {
+            Some(start) if printed.starts_with(start) => shown.to_owned(),
+            _ => printed,
+        };
+        if std::env::var_os("UPDATE_GOLDEN").is_some() && !shown.ends_with("…\n") {
+            let page = block.place.split(':').next().unwrap();
+            let text = text_of(page).replace(shown, &expected);
+            fs::write(root().join(page), text).unwrap();
+        } else {
+            assert_eq!(shown, expected, "{}", block.place);
         }
         count += 1;
     }
@@ -235,7 +243,10 @@ fn no_command_hides_in_another_block() {
 
 #[test]
 fn the_configuration_that_is_shown_is_the_one_that_is_used() {
-    let shown = format!("```toml\n{}```", text_of("docs/examples/byom-preflight.toml"));
+    let shown = format!(
+        "```toml\n{}```",
+        text_of("docs/examples/byom-preflight.toml")
+    );
     assert!(text_of("docs/configuration.md").contains(&shown), "{shown}");
 }
 

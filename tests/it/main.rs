@@ -15,11 +15,8 @@ mod bad_files;
 mod bad_weights;
 mod cache;
 mod command_line;
-<<<<<<< HEAD
 mod configuration;
-=======
 mod docs;
->>>>>>> 73ec54e (Every page's commands and examples are run by tests; the command line's reference, an index of the pages, the crates as a library)
 mod fixtures;
 mod formats;
 mod hub;
