@@ -28,6 +28,7 @@ mod many;
 mod memory;
 mod recordings;
 mod reference;
+mod refresh;
 mod terminal;
 mod usage;
 mod verdicts;

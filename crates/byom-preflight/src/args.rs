@@ -44,6 +44,8 @@ pub(crate) enum Command {
     },
     /// Save what a check needs of a model as a recording
     Record(Record),
+    /// Ask the platform which base models and hardware it offers now, and keep the answer for later runs
+    Refresh(Refresh),
     /// Write a commented `byom-preflight.toml` into this folder
     Init {
         /// Write it anew where there is one
@@ -85,6 +87,8 @@ pub(crate) struct Check {
     pub(crate) target: Vec<TargetArg>,
     #[command(flatten)]
     pub(crate) policy: PolicyChoice,
+    #[command(flatten)]
+    pub(crate) catalog: CatalogChoice,
     /// Base model that acts as the template of the fine-tuning job
     #[arg(long, value_name = "NAME", env = "BYOM_PREFLIGHT_BASE_MODEL")]
     pub(crate) base_model: Option<String>,
@@ -254,6 +258,39 @@ pub(crate) struct PolicyChoice {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct CatalogChoice {
+    /// Base models and hardware: a file that `refresh` wrote, or `built-in`; else what `refresh` fetched last
+    #[arg(long, value_name = "FILE")]
+    pub(crate) catalog: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Refresh {
+    /// API key of the platform; better in the environment, where other users do not see it
+    #[arg(
+        long,
+        value_name = "KEY",
+        env = "TOGETHER_API_KEY",
+        hide_env_values = true
+    )]
+    pub(crate) api_key: Option<Secret>,
+    /// Address of the API, with its version
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "TOGETHER_BASE_URL",
+        hide_env_values = true
+    )]
+    pub(crate) base_url: Option<String>,
+    /// Write to this file, for `--catalog` on another machine
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Seconds for all requests
+    #[arg(long, value_name = "SECONDS", default_value_t = 120, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) timeout: u64,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Training {
     /// How the model is to be trained; LoRA when not given
     #[arg(long, value_enum, value_name = "TYPE")]
@@ -269,6 +306,8 @@ pub(crate) struct BaseModels {
     pub(crate) model: Option<String>,
     #[command(flatten)]
     pub(crate) policy: PolicyChoice,
+    #[command(flatten)]
+    pub(crate) catalog: CatalogChoice,
     #[command(flatten)]
     pub(crate) training: Training,
     /// Form of the list

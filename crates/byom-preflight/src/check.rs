@@ -13,8 +13,9 @@ use preflight_rules::case::Options;
 use preflight_rules::catalog::{Catalog, TrainingMethod, TrainingType};
 use preflight_rules::evaluate;
 use preflight_rules::hardware::Hardware;
+use preflight_rules::live::Live;
 use preflight_rules::policy::Policy;
-use preflight_rules::report::{Cost, ModelReport, Report, Target, Verdict};
+use preflight_rules::report::{CatalogUsed, Cost, ModelReport, Report, Target, Verdict};
 use preflight_source::{Error, ModelRef};
 
 use crate::args::{
@@ -28,7 +29,7 @@ use crate::outputs::Outputs;
 use crate::progress::ManyProgress;
 use crate::read::Reading;
 use crate::screen::Lines;
-use crate::{many, progress};
+use crate::{catalog, many, progress};
 
 /// Models that are judged at once where the user says nothing and there are not more processors: most of
 /// the time goes by in waiting for answers.
@@ -94,7 +95,7 @@ pub(crate) fn run(arguments: &Check) -> Result<u8, Failure> {
     let report = Report {
         tool_version: env!("CARGO_PKG_VERSION"),
         policy: judge.policy_name(),
-        catalog: catalog(&policy),
+        catalog: judge.catalog(),
         is_check_passed: tally.worst() == Verdict::Pass,
         message: match reports.as_slice() {
             [report] => report.message.clone(),
@@ -131,11 +132,11 @@ fn stream(
     see: &(dyn Fn(&ModelReport) + Sync),
 ) -> Result<Tally, Failure> {
     let started = Instant::now();
-    let policy = judge.policy_name();
+    let (policy, catalog) = (judge.policy_name(), judge.catalog());
     let tally = judge.all(inputs, jobs, &mut |_, report| {
         see(&report);
         let mut line = Vec::new();
-        jsonl::write_model(&policy, &report, &mut line).map_err(|error| {
+        jsonl::write_model(&policy, &catalog, &report, &mut line).map_err(|error| {
             Stop::Failed(Failure::undecided(format!(
                 "cannot write the report: {error}"
             )))
@@ -240,6 +241,11 @@ impl Judge<'_> {
         tally
     }
 
+    fn catalog(&self) -> CatalogUsed {
+        let live = self.options.live.as_deref();
+        catalog::used(self.policy, live, self.options.now)
+    }
+
     fn policy_name(&self) -> (String, String) {
         (self.policy.id.clone(), self.policy.as_of.clone())
     }
@@ -269,16 +275,18 @@ fn options(
     configured: &Configured,
     policy: &Policy,
 ) -> Result<Options, Failure> {
+    let live = catalog::choose(arguments.catalog.catalog.as_deref())?;
     let configuration = &configured.configuration;
     let given = arguments.base_model.clone();
     let base_model = given
         .filter(|name| !name.is_empty())
         .or_else(|| configuration.base_model.clone());
     if let Some(name) = &base_model {
-        known_base_model(name, policy)?;
+        known_base_model(name, policy, live.as_deref())?;
     }
-    offered_node(arguments, policy)?;
+    offered_node(arguments, policy, live.as_deref())?;
     Ok(Options {
+        live,
         base_model,
         context: arguments.context,
         sequences: arguments.sequences,
@@ -305,7 +313,7 @@ fn options(
 }
 
 /// The clock, in seconds since 1970; none where it cannot be right.
-fn now() -> Option<i64> {
+pub(crate) fn now() -> Option<i64> {
     let since = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .ok()?;
@@ -328,8 +336,8 @@ pub(crate) fn training(training: &Training) -> Options {
 }
 
 /// A name that no catalog has is a typing mistake; one of another catalog is for the rule to tell.
-fn known_base_model(name: &str, policy: &Policy) -> Result<(), Failure> {
-    let own = policy.target(Target::FineTune).base_models().ok().flatten();
+fn known_base_model(name: &str, policy: &Policy, live: Option<&Live>) -> Result<(), Failure> {
+    let own = catalog::base_models(policy, live);
     let anywhere = Catalog::shipped()
         .iter()
         .any(|catalog| catalog.get(name).is_some());
@@ -351,11 +359,14 @@ fn known_base_model(name: &str, policy: &Policy) -> Result<(), Failure> {
 }
 
 /// Nodes that the platform does not offer hold no model; asking for one is a typing mistake.
-fn offered_node(arguments: &Check, policy: &Policy) -> Result<(), Failure> {
+fn offered_node(arguments: &Check, policy: &Policy, live: Option<&Live>) -> Result<(), Failure> {
     let Some(table) = policy.platform.hardware.known() else {
         return Ok(());
     };
-    let mut nodes = Hardware::built_in().options(table);
+    let mut nodes = match live.and_then(|live| live.hardware(table)) {
+        Some((known, _)) => known,
+        None => Hardware::built_in().options(table),
+    };
     if let Some(gpu) = &arguments.gpu {
         let mut kinds: Vec<_> = nodes.iter().map(|node| node.gpu.kind.clone()).collect();
         kinds.sort();
@@ -395,10 +406,4 @@ fn targets(asked: &[TargetArg], configured: Option<&[Target]>) -> Vec<Target> {
             })
     };
     Target::ALL.into_iter().filter(is_asked).collect()
-}
-
-fn catalog(policy: &Policy) -> (String, String) {
-    let catalog = policy.target(Target::FineTune).base_models().ok().flatten();
-    let as_of = catalog.map_or("unknown", |catalog| catalog.as_of.as_str());
-    (as_of.into(), "built-in".into())
 }

@@ -3,6 +3,7 @@
 mod args;
 mod base_models;
 mod cache;
+mod catalog;
 mod check;
 mod configuration;
 mod failure;
@@ -14,6 +15,7 @@ mod outputs;
 mod policy;
 mod progress;
 mod read;
+mod refresh;
 mod screen;
 
 use std::process::ExitCode;
@@ -55,6 +57,7 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
         Command::Record(arguments) => record(arguments)?,
         Command::Init { force } => configuration::init(*force)?,
         Command::Cache { action } => cache::run(action.as_ref())?,
+        Command::Refresh(arguments) => refresh::run(arguments)?,
     }
     Ok(PASS)
 }

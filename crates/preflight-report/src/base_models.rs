@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 
 use preflight_rules::catalog::{BaseModel, Catalog, TrainingType};
-use preflight_rules::report::{BaseModelMatch, BaseModelVerdict};
+use preflight_rules::date::STALE_DAYS;
+use preflight_rules::report::{BaseModelMatch, BaseModelVerdict, CatalogUsed};
 use serde_json::json;
 
 use crate::escape;
-use crate::json::{BaseModelJson, SCHEMA_VERSION};
+use crate::json::{BaseModelJson, CatalogJson, SCHEMA_VERSION};
 use crate::lists::list;
 use crate::text::{Keep, wrap};
 
@@ -21,8 +22,8 @@ pub struct Named<'a> {
     pub model: &'a str,
     /// Id of the policy and the date it stands for.
     pub policy: (&'a str, &'a str),
-    /// Date of the catalog and where it is from.
-    pub catalog: (&'a str, &'a str),
+    /// The catalog.
+    pub catalog: &'a CatalogUsed,
 }
 
 /// The ranking as one indented JSON object and a line end.
@@ -31,17 +32,17 @@ pub fn json(named: &Named<'_>, ranking: &[BaseModelMatch]) -> String {
     in_lines(&json!({
         "schema_version": SCHEMA_VERSION,
         "policy": {"id": named.policy.0, "as_of": named.policy.1},
-        "catalog": {"as_of": named.catalog.0, "origin": named.catalog.1},
+        "catalog": CatalogJson::new(named.catalog),
         "model": {"input": named.model},
         "base_models": rows,
     }))
 }
 
 /// The whole catalog as one indented JSON object and a line end.
-pub fn catalog_json(catalog: &Catalog, origin: &str) -> String {
+pub fn catalog_json(catalog: &Catalog, used: &CatalogUsed) -> String {
     in_lines(&json!({
         "schema_version": SCHEMA_VERSION,
-        "catalog": {"as_of": catalog.as_of, "origin": origin},
+        "catalog": CatalogJson::new(used),
         "base_models": catalog.models,
     }))
 }
@@ -79,8 +80,10 @@ pub fn table(named: &Named<'_>, ranking: &[BaseModelMatch], width: usize, all: b
         "suits: `shorter` asks for a max_seq_length, `?` was not compared. Size: parameters of the base model in those of the model.",
         "Best first: by architecture, then sequences within what the model takes, then size, then structure, then the nearest length.",
         &format!(
-            "Policy {} (as of {}), catalog as of {} ({}).",
-            named.policy.0, named.policy.1, named.catalog.0, named.catalog.1
+            "Policy {} (as of {}), base models of {}.",
+            named.policy.0,
+            named.policy.1,
+            dated(named.catalog)
         ),
     ];
     for paragraph in foot {
@@ -125,7 +128,7 @@ fn times(ratio: f64) -> String {
 }
 
 /// The catalog in columns.
-pub fn catalog_table(catalog: &Catalog, origin: &str, width: usize) -> String {
+pub fn catalog_table(catalog: &Catalog, used: &CatalogUsed, width: usize) -> String {
     let unknown = || "?".to_owned();
     let number = |count: Option<u64>| count.map_or_else(unknown, |count| count.to_string());
     let row = |base: &BaseModel| {
@@ -141,10 +144,26 @@ pub fn catalog_table(catalog: &Catalog, origin: &str, width: usize) -> String {
     let rows: Vec<_> = catalog.models.iter().map(row).collect();
     let headers = ["base model", "type", "params", "SFT", "DPO", "methods"];
     let table = list(&headers, &rows, width);
-    format!(
-        "{table}\nCatalog {}, as of {} ({origin}): {}\n",
-        catalog.id, catalog.as_of, catalog.source
-    )
+    let foot = format!(
+        "Catalog {}, of {}: {}",
+        catalog.id,
+        dated(used),
+        catalog.source
+    );
+    let foot = escape::for_terminal(&foot, 2000);
+    format!("{table}\n{}\n", wrap(&foot, width, Keep::Words).join("\n"))
+}
+
+/// `2025-11 (built-in)`, and that it is old.
+fn dated(catalog: &CatalogUsed) -> String {
+    let old = if catalog.is_stale == Some(true) {
+        format!(
+            ", more than {STALE_DAYS} days ago: `byom-preflight refresh` asks for the present one"
+        )
+    } else {
+        String::new()
+    };
+    format!("{} ({}){old}", catalog.as_of, catalog.origin)
 }
 
 fn methods(kinds: &[TrainingType]) -> String {

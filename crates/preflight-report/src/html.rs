@@ -359,6 +359,8 @@ fn write_footer(page: &mut Markup, report: &Report) {
         .raw(" as of ")
         .text(&report.policy.1);
     page.raw(", base models as of ")
-        .text(&report.catalog.0)
-        .raw("</p>\n</footer>\n");
+        .text(&report.catalog.as_of)
+        .raw(" (")
+        .text(&report.catalog.origin)
+        .raw(")</p>\n</footer>\n");
 }

@@ -4,8 +4,8 @@
 use std::io::{self, Write};
 
 use preflight_rules::report::{
-    AdapterSummary, BaseModelMatch, FactsSummary, Finding, Fit, FitOption, ModelReport,
-    ParametersSummary, Report, RuleRow, Target, TrainingFit, Verdict,
+    AdapterSummary, BaseModelMatch, CatalogUsed, FactsSummary, Finding, Fit, FitOption,
+    ModelReport, ParametersSummary, Report, RuleRow, Target, TrainingFit, Verdict,
 };
 use serde::{Serialize, Serializer};
 
@@ -22,10 +22,15 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// One model of the report as one line; see [`crate::jsonl`].
-pub(crate) fn line(policy: &(String, String), model: &ModelReport) -> serde_json::Result<String> {
+pub(crate) fn line(
+    policy: &(String, String),
+    catalog: &CatalogUsed,
+    model: &ModelReport,
+) -> serde_json::Result<String> {
     let json = serde_json::to_string(&LineJson {
         schema_version: SCHEMA_VERSION,
         policy: PolicyJson::new(policy),
+        catalog: CatalogJson::new(catalog),
         model: ModelJson::new(model),
     })?;
     Ok(escape::in_json(&json))
@@ -35,6 +40,7 @@ pub(crate) fn line(policy: &(String, String), model: &ModelReport) -> serde_json
 struct LineJson<'a> {
     schema_version: u32,
     policy: PolicyJson<'a>,
+    catalog: CatalogJson<'a>,
     #[serde(flatten)]
     model: ModelJson<'a>,
 }
@@ -59,10 +65,7 @@ impl<'a> ReportJson<'a> {
                 version: report.tool_version,
             },
             policy: PolicyJson::new(&report.policy),
-            catalog: CatalogJson {
-                as_of: &report.catalog.0,
-                origin: &report.catalog.1,
-            },
+            catalog: CatalogJson::new(&report.catalog),
             is_check_passed: report.is_check_passed,
             message: &report.message,
             models: report.models.iter().map(ModelJson::new).collect(),
@@ -89,9 +92,20 @@ impl<'a> PolicyJson<'a> {
 }
 
 #[derive(Serialize)]
-struct CatalogJson<'a> {
+pub(crate) struct CatalogJson<'a> {
     as_of: &'a str,
     origin: &'a str,
+    is_stale: Option<bool>,
+}
+
+impl<'a> CatalogJson<'a> {
+    pub(crate) fn new(catalog: &'a CatalogUsed) -> Self {
+        Self {
+            as_of: &catalog.as_of,
+            origin: &catalog.origin,
+            is_stale: catalog.is_stale,
+        }
+    }
 }
 
 #[derive(Serialize)]

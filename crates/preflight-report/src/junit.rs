@@ -101,6 +101,7 @@ fn write_suite(xml: &mut Markup, at: usize, report: &Report, model: &ModelReport
     write_property(xml, "model", &model.input);
     write_property(xml, "commit", model.commit.as_deref().unwrap_or_default());
     write_property(xml, "policy", &report.policy.0);
+    write_property(xml, "catalog", &report.catalog.as_of);
     for (target, verdict) in &model.verdicts {
         write_property(xml, target.as_str(), verdict.as_str());
     }

@@ -153,7 +153,15 @@ fn identity(report: &Report, model: &ModelReport) -> String {
         let _ = writeln!(text, "commit {}  ", code(commit));
     }
     let (policy, as_of) = &report.policy;
-    let _ = writeln!(text, "policy {} as of {}", code(policy), code(as_of));
+    let catalog = &report.catalog;
+    let _ = writeln!(
+        text,
+        "policy {} as of {}, base models of {} ({})",
+        code(policy),
+        code(as_of),
+        code(&catalog.as_of),
+        code(&catalog.origin)
+    );
     text
 }
 

@@ -319,6 +319,8 @@ struct ResultProperties<'a> {
 #[derive(Serialize)]
 struct RunProperties<'a> {
     policy: &'a str,
+    /// Date of the base models.
+    catalog: &'a str,
     models: Vec<ModelProperties<'a>>,
 }
 
@@ -338,6 +340,7 @@ impl<'a> RunProperties<'a> {
         };
         Self {
             policy: &report.policy.0,
+            catalog: &report.catalog.as_of,
             models: report
                 .models
                 .iter()

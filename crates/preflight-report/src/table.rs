@@ -61,7 +61,11 @@ pub fn write(report: &Report, options: TableOptions, out: &mut dyn Write) -> io:
 fn write_model(screen: &mut Screen, report: &Report, model: &ModelReport) {
     write_verdicts(screen, model);
     identity::write(screen, model);
-    let policy = format!("policy {} (as of {})", report.policy.0, report.policy.1);
+    let (policy, catalog) = (&report.policy, &report.catalog);
+    let policy = format!(
+        "policy {} (as of {}), base models of {} ({})",
+        policy.0, policy.1, catalog.as_of, catalog.origin
+    );
     screen.paragraph("", &policy, Keep::Words);
     findings::write(screen, model);
     fit::write(screen, &model.fit);

@@ -1,10 +1,14 @@
 //! What a rule judges against.
 
+use std::sync::Arc;
+
 use preflight_model::cache::KvDtype;
 use preflight_model::checkpoint::Kind;
+use preflight_model::fact::Gap;
 
-use crate::catalog::{TrainingMethod, TrainingType};
+use crate::catalog::{Catalog, TrainingMethod, TrainingType};
 use crate::fit::NodeFit;
+use crate::live::Live;
 use crate::policy::Policy;
 use crate::report::{OtherPolicy, Target, Verdict};
 use crate::settings::Settings;
@@ -38,6 +42,9 @@ pub struct Options {
     pub now: Option<i64>,
     /// What `byom-preflight.toml` says of rules.
     pub settings: Settings,
+    /// What the platform's API said, which counts in place of the policy's own catalog and hardware. The
+    /// policies that are only compared with keep theirs.
+    pub live: Option<Arc<Live>>,
 }
 
 /// The case before the rules: one target under one policy.
@@ -57,4 +64,20 @@ pub struct Case<'a> {
     pub verdict: Option<Verdict>,
     /// What the other policies say; empty while they are being asked.
     pub others: &'a [OtherPolicy],
+    /// What the platform's API said.
+    pub live: Option<&'a Live>,
+}
+
+impl<'a> Case<'a> {
+    /// The base models to choose from for a target: `None` where it needs none, a [`Gap`] where the
+    /// platform has a list that is not known. What the API said counts for fine-tuning.
+    pub fn base_models(&self, target: Target) -> Result<Option<&'a Catalog>, Gap> {
+        let own = self.policy.target(target).base_models();
+        match self.live {
+            Some(live) if target == Target::FineTune && !matches!(own, Ok(None)) => {
+                Ok(Some(&live.catalog))
+            }
+            _ => own,
+        }
+    }
 }

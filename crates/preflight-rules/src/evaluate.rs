@@ -10,6 +10,7 @@ use crate::base_models;
 use crate::case::{Case, Options};
 use crate::fit::{FitRequest, NodeFit, fit, node_fit, training_fit};
 use crate::hardware::{Hardware, HardwareOption};
+use crate::live::Live;
 use crate::policy::{CommandValues, Policy, SourceKind};
 use crate::report::{
     BaseModelMatch, Cost, FINDINGS_MAX, Finding, Fit, Level, ModelReport, OtherPolicy, Outcome,
@@ -31,7 +32,7 @@ pub fn evaluate(
     options: &Options,
     cost: Cost,
 ) -> ModelReport {
-    let judge = Judge::new(checkpoint, policy, options);
+    let judge = Judge::new(checkpoint, policy, options, options.live.as_deref());
     let mut rows = judge.rows(targets, &[]);
     let verdicts = verdicts(&rows, targets, options);
     let others: Vec<OtherPolicy> = Policy::shipped()
@@ -77,12 +78,18 @@ struct Judge<'a> {
     facts: Facts<'a>,
     policy: &'a Policy,
     options: &'a Options,
+    live: Option<&'a Live>,
     hardware: Vec<HardwareOption>,
     node: NodeFit,
 }
 
 impl<'a> Judge<'a> {
-    fn new(checkpoint: &'a Checkpoint<'a>, policy: &'a Policy, options: &'a Options) -> Self {
+    fn new(
+        checkpoint: &'a Checkpoint<'a>,
+        policy: &'a Policy,
+        options: &'a Options,
+        live: Option<&'a Live>,
+    ) -> Self {
         // Rules that depend on the ceiling ask the policy themselves and end as unknown where it is.
         let ceiling = policy.platform.transformers_ceiling.known();
         let release = ceiling.and_then(|ceiling| Release::parse(&ceiling.to_string()));
@@ -91,15 +98,31 @@ impl<'a> Judge<'a> {
             facts.kind = kind;
         }
         let table = policy.platform.hardware.known();
-        let hardware = table.map_or_else(Vec::new, |id| Hardware::built_in().options(id));
+        let offered = table.and_then(|id| live?.hardware(id));
+        let is_all_known = offered
+            .as_ref()
+            .is_none_or(|(_, unknown)| unknown.is_empty());
+        let hardware = match (offered, table) {
+            (Some((known, _)), _) => known,
+            (None, Some(id)) => Hardware::built_in().options(id),
+            (None, None) => Vec::new(),
+        };
         let node = shape::footprint(adapters::whole_model(&facts))
             .map_or_else(NodeFit::not_measured, |footprint| {
                 node_fit(&footprint, &hardware, &floor(policy))
             });
+        let node = match node {
+            // A GPU of which nothing is known may be the one that is large enough.
+            NodeFit::TooSmall(_) if !is_all_known => {
+                NodeFit::Unknown("the platform has hardware whose GPU is not known here".into())
+            }
+            node => node,
+        };
         Self {
             facts,
             policy,
             options,
+            live,
             hardware,
             node,
         }
@@ -119,6 +142,7 @@ impl<'a> Judge<'a> {
             now: self.options.now,
             verdict,
             others,
+            live: self.live,
         }
     }
 
@@ -352,8 +376,8 @@ impl<'a> Judge<'a> {
     }
 
     fn base_models(&self) -> Vec<BaseModelMatch> {
-        let catalog = self.policy.target(Target::FineTune).base_models();
         let case = self.case(Target::FineTune, &[], None);
+        let catalog = case.base_models(Target::FineTune);
         let model = adapters::whole_model(&self.facts);
         match catalog {
             Ok(Some(catalog)) if model.checkpoint.config.known().is_some() => {
@@ -429,7 +453,7 @@ fn compare(
     rows: &[RuleRow],
     own: &[(Target, Verdict)],
 ) -> OtherPolicy {
-    let judge = Judge::new(checkpoint, other, options);
+    let judge = Judge::new(checkpoint, other, options, None);
     let other_rows = judge.rows(targets, &[]);
     let theirs = verdicts(&other_rows, targets, options);
     let mut because = Vec::new();

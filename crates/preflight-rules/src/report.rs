@@ -148,14 +148,25 @@ pub struct Report {
     pub tool_version: &'static str,
     /// Id of the policy and the date it stands for.
     pub policy: (String, String),
-    /// Date of the base-model catalog and where it is from ("built-in").
-    pub catalog: (String, String),
+    /// The catalog of base models that was used.
+    pub catalog: CatalogUsed,
     /// Whether every verdict of every model is pass.
     pub is_check_passed: bool,
     /// The verdict in one sentence.
     pub message: String,
     /// One per MODEL, in the order of the command line.
     pub models: Vec<ModelReport>,
+}
+
+/// A catalog of base models, as reports name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogUsed {
+    /// Date that it stands for, or `unknown`.
+    pub as_of: String,
+    /// Where it is from: `built-in`, or what it was refreshed from.
+    pub origin: String,
+    /// Whether that is more than [`STALE_DAYS`](crate::date::STALE_DAYS) days ago; none where it is not known.
+    pub is_stale: Option<bool>,
 }
 
 /// The report of one model.

@@ -25,6 +25,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use preflight_model::checkpoint::{Checkpoint, Kind};
 use preflight_model::container::{ArchiveFormat, Container, Oddity, OddityKind, Validity};
@@ -34,6 +35,7 @@ use preflight_model::snapshot::{Access, Content, File, Origin, Snapshot, SourceK
 
 use crate::case::Options;
 use crate::evaluate;
+use crate::live::Live;
 use crate::policy::Policy;
 use crate::report::{Cost, Finding, ModelReport, RuleRow, Target};
 use crate::settings::Settings;
@@ -136,6 +138,7 @@ impl Repo {
             let (key, value) = line.split_once(": ").unwrap_or((line, ""));
             match key {
                 "base-model" => repo.options.base_model = Some(value.into()),
+                "now" => repo.options.now = value.parse().ok(),
                 "fail-on" => repo.options.fail_on_warning = value == "warning",
                 "policy" => repo.policy = value.into(),
                 "refused" => repo.snapshot.access = Access::Refused(value.into()),
@@ -181,6 +184,12 @@ impl Repo {
     pub(crate) fn configure(&mut self, settings: Settings, now: Option<i64>) {
         self.options.settings = settings;
         self.options.now = now;
+    }
+
+    /// The same, judged by what the platform's API said.
+    pub(crate) fn with_live(mut self, live: Live) -> Self {
+        self.options.live = Some(Arc::new(live));
+        self
     }
 
     /// What its config says it is made of.

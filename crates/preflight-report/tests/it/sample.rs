@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use preflight_rules::catalog::TrainingType;
 use preflight_rules::report::{
-    AdapterSummary, BaseModelMatch, BaseModelScore, BaseModelVerdict, Cost, FactsSummary, Finding,
-    Fit, FitOption, FitVerdict, Level, ModelReport, OtherPolicy, Outcome, ParametersSummary,
-    Report, RuleRow, Target, TrainingFit, Verdict,
+    AdapterSummary, BaseModelMatch, BaseModelScore, BaseModelVerdict, CatalogUsed, Cost,
+    FactsSummary, Finding, Fit, FitOption, FitVerdict, Level, ModelReport, OtherPolicy, Outcome,
+    ParametersSummary, Report, RuleRow, Target, TrainingFit, Verdict,
 };
 
 const BOTH: [Target; 2] = Target::ALL;
@@ -89,7 +89,11 @@ fn report(message: &str, models: Vec<ModelReport>) -> Report {
     Report {
         tool_version: "0.1.0",
         policy: ("together-2025-11".into(), "2025-11-20".into()),
-        catalog: ("2025-11-20".into(), "built-in".into()),
+        catalog: CatalogUsed {
+            as_of: "2025-11-20".into(),
+            origin: "built-in".into(),
+            is_stale: Some(false),
+        },
         is_check_passed: models.iter().all(|model| model.is_check_passed),
         message: message.into(),
         models,

@@ -162,6 +162,10 @@ fn a_line_is_one_of_the_models_with_version_and_policy() {
             object.shift_remove("policy").as_ref(),
             Some(&whole["policy"])
         );
+        assert_eq!(
+            object.shift_remove("catalog").as_ref(),
+            Some(&whole["catalog"])
+        );
         assert!(
             !validator.is_valid(&line),
             "a line without its version is none"

@@ -165,12 +165,7 @@ fn other(
 
 /// Whether the name is that of another model than the listed ones.
 fn is_another(name: &str, case: &Case<'_>) -> bool {
-    let own = case
-        .policy
-        .target(Target::FineTune)
-        .base_models()
-        .ok()
-        .flatten();
+    let own = case.base_models(Target::FineTune).ok().flatten();
     let catalogs = own.into_iter().chain(Catalog::shipped());
     let mut rows = catalogs.flat_map(|catalog| &catalog.models);
     let name = unquantized(name);
@@ -179,12 +174,7 @@ fn is_another(name: &str, case: &Case<'_>) -> bool {
 
 /// Of a served base whose shapes are not known: whether the architecture could be its.
 fn is_of_type(facts: &Facts<'_>, case: &Case<'_>, candidate: &AdapterBase) -> bool {
-    let own = case
-        .policy
-        .target(Target::FineTune)
-        .base_models()
-        .ok()
-        .flatten();
+    let own = case.base_models(Target::FineTune).ok().flatten();
     let row = own.and_then(|catalog| catalog.get(&candidate.name));
     let theirs = row.and_then(|row| row.model_type.as_deref());
     let read = base(facts);

@@ -60,12 +60,7 @@ fn trained(facts: &Facts<'_>, case: &Case<'_>) -> (u64, String) {
         .map(unquantized)
         .collect();
     let platform = served(facts, case).map(|base| base.name.as_str());
-    let own = case
-        .policy
-        .target(Target::FineTune)
-        .base_models()
-        .ok()
-        .flatten();
+    let own = case.base_models(Target::FineTune).ok().flatten();
     let rows = own
         .into_iter()
         .chain(Catalog::shipped().iter().rev())

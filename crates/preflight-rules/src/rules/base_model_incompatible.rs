@@ -4,6 +4,7 @@ use preflight_model::facts::Facts;
 use super::config_of;
 use crate::base_models::{ModelShape, Weight, judge, propose};
 use crate::case::Case;
+use crate::date::{self, STALE_DAYS};
 use crate::policy::Policy;
 use crate::report::{BaseModelMatch, Finding};
 use crate::rule::{Category, Findings, Outcome, Rule};
@@ -23,8 +24,21 @@ pub(super) static RULE: Rule = Rule {
 const PROPOSALS: usize = 3;
 
 fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
+    let findings = judge_base(facts, case)?;
+    let catalog = case.base_models(case.target)?;
+    let old = catalog.filter(|catalog| date::is_stale(&catalog.as_of, case.now) == Some(true));
+    Ok(match old {
+        Some(catalog) => findings.with_note(Finding::new(format!(
+            "the catalog is of {}, more than {STALE_DAYS} days ago: `byom-preflight refresh` asks the platform for the present one",
+            catalog.as_of
+        ))),
+        None => findings,
+    })
+}
+
+fn judge_base(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     let checkpoint = facts.of_a_model()?;
-    let Some(catalog) = case.policy.target(case.target).base_models()? else {
+    let Some(catalog) = case.base_models(case.target)? else {
         return Err(Gap::DoesNotApply("this target needs no base model".into()));
     };
     let config = config_of(checkpoint)?;
@@ -185,6 +199,16 @@ mod tests {
                 && got.contains("pass a `max_seq_length` of at most 8192"),
             "{got}"
         );
+    }
+
+    #[test]
+    fn an_old_catalog_says_so() {
+        let on = |now: &str| run(&format!("now: {now}\n"));
+        let note = "note: the catalog is of 2025-11, more than 90 days ago";
+        // The end of November 2025 and 90 days, and the day after.
+        assert!(!on("1772323199").contains(note), "{}", on("1772323199"));
+        assert!(on("1772323200").contains(note));
+        assert!(!run("").contains("days ago"));
     }
 
     #[test]
