@@ -11,7 +11,9 @@ use preflight_report::table::TableOptions;
 use preflight_rules::case::Options;
 use preflight_rules::evaluate;
 use preflight_rules::policy::Policy;
-use preflight_rules::report::{Cost, Level, ModelReport, Outcome, Report, Target, Verdict};
+use preflight_rules::report::{
+    CatalogUsed, Cost, Level, ModelReport, Outcome, Report, Target, Verdict,
+};
 
 use crate::config::origin;
 
@@ -99,7 +101,11 @@ fn is_safe_to_print(report: ModelReport) {
     let report = Report {
         tool_version: "0",
         policy: (policy.id.clone(), policy.as_of.clone()),
-        catalog: ("2025-01-01".into(), "built-in".into()),
+        catalog: CatalogUsed {
+            as_of: "2025-01-01".into(),
+            origin: "built-in".into(),
+            is_stale: None,
+        },
         is_check_passed: report.is_check_passed,
         message: report.message.clone(),
         models: vec![report],
