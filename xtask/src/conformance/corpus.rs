@@ -10,7 +10,7 @@ use preflight_report::table::TableOptions;
 use preflight_rules::case::Options;
 use preflight_rules::evaluate;
 use preflight_rules::policy::Policy;
-use preflight_rules::report::{Cost, Outcome, Report, Target};
+use preflight_rules::report::{CatalogUsed, Cost, Outcome, Report, Target};
 use preflight_source::{Folder, Limits, collect};
 use serde_json::Value;
 
@@ -80,7 +80,11 @@ fn judge(snapshot: &Snapshot, policy: &'static Policy) -> Result<bool, String> {
     let report = Report {
         tool_version: "0.0.0",
         policy: (policy.id.clone(), policy.as_of.clone()),
-        catalog: ("2025-11-08".into(), "built-in".into()),
+        catalog: CatalogUsed {
+            as_of: "2025-11-08".into(),
+            origin: "built-in".into(),
+            is_stale: None,
+        },
         is_check_passed: model.is_check_passed,
         message: model.message.clone(),
         models: vec![model],
