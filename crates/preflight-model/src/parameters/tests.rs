@@ -1,4 +1,5 @@
-use super::*;
+use super::counter::predicts_more_tokens;
+use super::layer_of;
 
 #[test]
 fn the_layer_of_a_name() {

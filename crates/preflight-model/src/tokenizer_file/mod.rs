@@ -3,6 +3,7 @@
 //! Each defect was seen to end `AutoTokenizer.from_pretrained` of transformers 4.55.4 with tokenizers
 //! 0.21.4. The file may have 30 MB, so it is pulled through the reader; only its small parts become trees.
 
+mod kinds;
 mod model;
 mod parts;
 #[cfg(test)]

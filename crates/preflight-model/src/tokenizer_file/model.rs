@@ -122,11 +122,12 @@ pub(super) fn read(reading: &mut Reading<'_>, reader: &mut Reader<'_>) -> Result
             let start = reader.offset();
             reader.skip()?;
             let text = reading.text.get(start..reader.offset()).unwrap_or_default();
-            if text.len() <= SETTING_BYTES_MAX
-                && let Ok(value) = Document::parse(text)
-            {
-                model.settings.push((key.to_owned(), value));
+            if text.len() > SETTING_BYTES_MAX {
+                return reader.beyond(format!("a setting of more than {SETTING_BYTES_MAX} bytes"));
             }
+            // Of two equal keys the later.
+            model.settings.retain(|(known, _)| known != key);
+            model.settings.push((key.to_owned(), Document::parse(text)?));
             Ok(())
         }
         _ => reader.skip(),
@@ -227,8 +228,7 @@ impl Merges {
 
 impl Model {
     fn setting(&self, name: &str) -> Option<&Document> {
-        // Of two equal keys the later.
-        let mut found = self.settings.iter().rev();
+        let mut found = self.settings.iter();
         found.find(|(key, _)| key == name).map(|(_, value)| value)
     }
 

@@ -5,6 +5,7 @@
 //! <https://github.com/huggingface/tokenizers/tree/v0.21.4/tokenizers>; 0.22.2 reads the same. Whether a
 //! regular expression or a `precompiled_charsmap` is any good is not looked at.
 
+use super::kinds::{DECODERS, NORMALIZERS, PADDING, POST_PROCESSORS, PRE_TOKENIZERS, TRUNCATION};
 use crate::json::{Cursor, Document, Error, Kind as JsonKind, Number, Reader, Value};
 
 /// Longest text of a part that is looked into; the largest `precompiled_charsmap` in circulation has about
@@ -76,7 +77,7 @@ pub(super) struct Kind {
     is_loose: bool,
 }
 
-const fn kind(name: &'static str, fields: &'static [Field]) -> Kind {
+pub(super) const fn kind(name: &'static str, fields: &'static [Field]) -> Kind {
     Kind {
         name,
         fields,
@@ -84,7 +85,7 @@ const fn kind(name: &'static str, fields: &'static [Field]) -> Kind {
     }
 }
 
-const fn loose(name: &'static str, fields: &'static [Field]) -> Kind {
+pub(super) const fn loose(name: &'static str, fields: &'static [Field]) -> Kind {
     Kind {
         name,
         fields,
@@ -333,162 +334,3 @@ fn is_special_token(token: &Cursor<'_>) -> bool {
         && is_list("ids", &is_whole32)
         && is_list("tokens", &|text| text.as_str().is_some())
 }
-
-/// What becomes of a delimiter.
-const BEHAVIORS: Want = Want::OneOf(&[
-    "Removed",
-    "Isolated",
-    "MergedWithPrevious",
-    "MergedWithNext",
-    "Contiguous",
-]);
-const BYTE_LEVEL: Kind = kind(
-    "ByteLevel",
-    &[
-        must("add_prefix_space", Want::Bool),
-        must("trim_offsets", Want::Bool),
-        may("use_regex", Want::Bool),
-    ],
-);
-const METASPACE: Kind = kind(
-    "Metaspace",
-    &[
-        must("replacement", Want::Char),
-        may("add_prefix_space", Want::BoolOrNull),
-        may("prepend_scheme", Want::OneOf(&["first", "never", "always"])),
-        may("split", Want::BoolOrNull),
-        may("str_rep", Want::TextOrNull),
-    ],
-);
-const REPLACE: Kind = loose(
-    "Replace",
-    &[must("pattern", Want::Pattern), must("content", Want::Text)],
-);
-
-const NORMALIZERS: &[Kind] = &[
-    loose(
-        "BertNormalizer",
-        &[
-            must("clean_text", Want::Bool),
-            must("handle_chinese_chars", Want::Bool),
-            may("strip_accents", Want::BoolOrNull),
-            must("lowercase", Want::Bool),
-        ],
-    ),
-    loose(
-        "Strip",
-        &[
-            must("strip_left", Want::Bool),
-            must("strip_right", Want::Bool),
-        ],
-    ),
-    kind("StripAccents", &[]),
-    kind("NFC", &[]),
-    kind("NFD", &[]),
-    kind("NFKC", &[]),
-    kind("NFKD", &[]),
-    loose("Sequence", &[must("normalizers", Want::Parts)]),
-    kind("Lowercase", &[]),
-    kind("Nmt", &[]),
-    loose("Precompiled", &[must("precompiled_charsmap", Want::Text)]),
-    REPLACE,
-    loose("Prepend", &[must("prepend", Want::Text)]),
-    kind("ByteLevel", &[]),
-];
-
-const PRE_TOKENIZERS: &[Kind] = &[
-    kind("BertPreTokenizer", &[]),
-    BYTE_LEVEL,
-    kind("CharDelimiterSplit", &[must("delimiter", Want::Char)]),
-    METASPACE,
-    kind("Whitespace", &[]),
-    kind("Sequence", &[must("pretokenizers", Want::Parts)]),
-    kind(
-        "Split",
-        &[
-            must("pattern", Want::Pattern),
-            must("behavior", BEHAVIORS),
-            must("invert", Want::Bool),
-        ],
-    ),
-    kind("Punctuation", &[may("behavior", BEHAVIORS)]),
-    kind("WhitespaceSplit", &[]),
-    kind("Digits", &[must("individual_digits", Want::Bool)]),
-    kind("UnicodeScripts", &[]),
-    kind("FixedLength", &[may("length", Want::Whole)]),
-];
-
-const POST_PROCESSORS: &[Kind] = &[
-    loose(
-        "RobertaProcessing",
-        &[
-            must("sep", Want::Token),
-            must("cls", Want::Token),
-            must("trim_offsets", Want::Bool),
-            must("add_prefix_space", Want::Bool),
-        ],
-    ),
-    loose(
-        "BertProcessing",
-        &[must("sep", Want::Token), must("cls", Want::Token)],
-    ),
-    BYTE_LEVEL,
-    loose(
-        "TemplateProcessing",
-        &[
-            must("single", Want::Pieces),
-            must("pair", Want::Pieces),
-            must("special_tokens", Want::Tokens),
-        ],
-    ),
-    kind("Sequence", &[must("processors", Want::Parts)]),
-];
-
-const DECODERS: &[Kind] = &[
-    loose("BPEDecoder", &[must("suffix", Want::Text)]),
-    BYTE_LEVEL,
-    loose(
-        "WordPiece",
-        &[must("prefix", Want::Text), must("cleanup", Want::Bool)],
-    ),
-    METASPACE,
-    loose(
-        "CTC",
-        &[
-            must("pad_token", Want::Text),
-            must("word_delimiter_token", Want::Text),
-            must("cleanup", Want::Bool),
-        ],
-    ),
-    kind("Sequence", &[must("decoders", Want::Parts)]),
-    REPLACE,
-    kind("Fuse", &[]),
-    loose(
-        "Strip",
-        &[
-            must("content", Want::Char),
-            must("start", Want::Whole),
-            must("stop", Want::Whole),
-        ],
-    ),
-    kind("ByteFallback", &[]),
-];
-
-const TRUNCATION: &[Field] = &[
-    may("direction", Want::OneOf(&["Left", "Right"])),
-    must("max_length", Want::Whole),
-    must(
-        "strategy",
-        Want::OneOf(&["LongestFirst", "OnlyFirst", "OnlySecond"]),
-    ),
-    must("stride", Want::Whole),
-];
-
-const PADDING: &[Field] = &[
-    must("strategy", Want::Strategy),
-    must("direction", Want::OneOf(&["Left", "Right"])),
-    may("pad_to_multiple_of", Want::WholeOrNull),
-    must("pad_id", Want::Whole32),
-    must("pad_type_id", Want::Whole32),
-    must("pad_token", Want::Text),
-];
