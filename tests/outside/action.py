@@ -74,6 +74,7 @@ def main():
     result("cargo in" not in bad.log, "action, a program on the path is used", bad.log[:200])
     result("::error file=good/config.json,line=2," in bad.log, "action, annotations stand where `location` says", bad.log[:500])
     report = json.loads(Path(bad.outputs["report"]).read_text())
+    result("tokenizer-missing" in bad.summary, "action, the job has a summary", bad.summary[:200])
     failed = [row["id"] for row in report["models"][0]["rules"] if row["outcome"] == "fail"]
     result("tokenizer-missing" in failed, "action, the JSON report is where the output says", failed)
     sarif = json.loads(Path(bad.outputs["sarif"]).read_text())
