@@ -152,7 +152,8 @@ def look(browser, name, file, axe, scratch):
             page.evaluate("for (const it of document.querySelectorAll('details')) it.open = true")
             if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
                 wide.append(f"{width}")
-            if axe:
+            # Colours differ by scheme; what else axe looks at is the same at every width.
+            if axe and width == WIDTHS[0]:
                 page.evaluate(axe)
                 found = page.evaluate("axe.run({resultTypes: ['violations']})")
                 violations += [f"{it['id']} at {width}, {scheme}: {it['nodes'][0]['html'][:100]}" for it in found["violations"]]
@@ -191,7 +192,7 @@ def main():
 
     fixtures = sorted(path.parent for path in Path("fixtures").glob("*/recording.json"))
     runs = {path.name: [path] for path in fixtures}
-    runs["all fixtures"] = fixtures
+    runs["several"] = fixtures[:5]
     runs["a hostile model"] = [hostile_model(scratch / "hostile")]
     for name, models in runs.items():
         folder = scratch / name.replace(" ", "-")
@@ -202,7 +203,7 @@ def main():
         gitlab(files, name, results)
         github(files, name, results)
     looked_at = ["smollm2-1.7b-instruct", "llama-3.1-405b-instruct", "mistral-7b-instruct-v0.3-unreadable"]
-    looked_at += ["qwen3-0.6b-lora-cut-short", "all-fixtures", "a-hostile-model"]
+    looked_at += ["qwen3-0.6b-lora-cut-short", "several", "a-hostile-model"]
     pages({name: scratch / name / "report.html" for name in looked_at}, axe, scratch)
 
 

@@ -391,7 +391,8 @@ pub(crate) enum Format {
     Jsonl,
     /// SARIF 2.1.0, for code scanning
     Sarif,
-    /// `JUnit` XML, for test reports
+    /// For test reports
+    #[value(help = "JUnit XML, for test reports")]
     Junit,
     /// Annotations of GitHub Actions, and a summary of the job
     Github,
