@@ -4,7 +4,7 @@
 use preflight_model::fact::Fact;
 use preflight_model::header::HEADER_BYTES_MAX;
 use preflight_model::snapshot::{Content, File, Snapshot};
-use preflight_model::wanted::JSON_BYTES_MAX;
+use preflight_model::wanted::{JSON_BYTES_MAX, TOKENIZER_BYTES_MAX};
 
 use crate::snapshot::repository;
 
@@ -25,10 +25,13 @@ const INDEX_BYTES: usize = 50 << 20;
 #[expect(clippy::cast_possible_truncation, reason = "both fit into 32 bits")]
 const JSON_BYTES: usize = JSON_BYTES_MAX as usize;
 #[expect(clippy::cast_possible_truncation, reason = "both fit into 32 bits")]
+const TOKENIZER_BYTES: usize = TOKENIZER_BYTES_MAX as usize;
+#[expect(clippy::cast_possible_truncation, reason = "both fit into 32 bits")]
 const HEADER_BYTES: usize = HEADER_BYTES_MAX as usize;
 
 const CONFIG: &str = "config.json";
 const TOKENIZER: &str = "tokenizer_config.json";
+const TOKENIZER_FILE: &str = "tokenizer.json";
 const INDEX: &str = "model.safetensors.index.json";
 const WEIGHTS: &str = "model.safetensors";
 
@@ -60,6 +63,8 @@ pub static HOSTILE: &[Hostile] = hostile! {
     "config-of-decimals": CONFIG JSON_BYTES r#"{"hidden_size":0.1"# |_| "0".repeat(1024), "1}";
     "tokenizer-long-class": TOKENIZER JSON_BYTES r#"{"tokenizer_class":""# |_| "A".repeat(1024), r#""}"#;
     "tokenizer-of-tokens": TOKENIZER JSON_BYTES r#"{"added_tokens_decoder":{"# |n| format!(r#""{n}":{{"content":"<{n:060}>","special":true}},"#), r#""a":{}}}"#;
+    "tokenizer-file-of-tokens": TOKENIZER_FILE TOKENIZER_BYTES r#"{"model":{"type":"BPE","vocab":{"# |n| format!(r#""{n:x}":1,"#), r#""a":0},"merges":[]}}"#;
+    "tokenizer-file-of-added-tokens": TOKENIZER_FILE TOKENIZER_BYTES r#"{"model":{"type":"BPE","vocab":{},"merges":[]},"added_tokens":["# |n| format!(r#"{{"id":{n},"content":"{n}","single_word":true,"lstrip":true,"rstrip":true,"normalized":true,"special":true}},"#), r#"{"id":0,"content":"","single_word":true,"lstrip":true,"rstrip":true,"normalized":true,"special":true}]}"#;
     "index-of-short-names": INDEX INDEX_BYTES r#"{"metadata":{},"weight_map":{"# |n| format!(r#""{n:x}":"s","#), r#""a":"s"}}"#;
     "index-of-names": INDEX INDEX_BYTES r#"{"metadata":{},"weight_map":{"# |n| format!(r#""model.layers.{n:040}.weight":"model-00001-of-00002.safetensors","#), r#""a":"s"}}"#;
     "index-of-escaped-names": INDEX INDEX_BYTES r#"{"metadata":{},"weight_map":{"# |n| format!(r#""\u00e9{n:040}":"s","#), r#""a":"s"}}"#;

@@ -96,7 +96,7 @@ fn follows_from_its_rows(report: &ModelReport) {
     assert_eq!(report.is_check_passed, report.verdicts.iter().all(passes));
 }
 
-fn is_safe_to_print(report: ModelReport) {
+pub(crate) fn is_safe_to_print(report: ModelReport) {
     let policy = &Policy::shipped()[0];
     let report = Report {
         tool_version: "0",
@@ -139,6 +139,35 @@ fn no_controls(text: &[u8]) {
 }
 
 pub(crate) fn repository(text: &[u8]) -> Snapshot {
+    of_files(files(text))
+}
+
+/// A repository and, of the files under `base/`, its base.
+pub(crate) fn with_base(text: &[u8]) -> Snapshot {
+    let (mut own, mut base) = (BTreeMap::new(), BTreeMap::new());
+    for (path, file) in files(text) {
+        match path.strip_prefix("base/") {
+            Some(path) => {
+                let path = path.to_owned();
+                base.insert(path.clone(), File { path, ..file });
+            }
+            None => {
+                own.insert(path, file);
+            }
+        }
+    }
+    let base = if base.is_empty() {
+        Fact::Absent
+    } else {
+        Fact::Known(Box::new(of_files(base)))
+    };
+    Snapshot {
+        base,
+        ..of_files(own)
+    }
+}
+
+fn files(text: &[u8]) -> BTreeMap<String, File> {
     let mut files = BTreeMap::new();
     for piece in pieces(text).take(FILES_MAX) {
         let line_end = piece
@@ -154,6 +183,10 @@ pub(crate) fn repository(text: &[u8]) -> Snapshot {
         let file = file(path, size.trim().parse().ok(), body);
         files.insert(path.to_owned(), file);
     }
+    files
+}
+
+fn of_files(files: BTreeMap<String, File>) -> Snapshot {
     Snapshot {
         origin: origin(),
         access: Access::Open,
@@ -181,12 +214,13 @@ fn pieces(text: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn file(path: &str, size: Option<u64>, body: &[u8]) -> File {
-    let (size, content) = if wanted::has_wanted_header(path) {
+    let own = path.strip_prefix("base/").unwrap_or(path);
+    let (size, content) = if wanted::has_wanted_header(own) {
         let mut start = (body.len() as u64).to_le_bytes().to_vec();
         start.extend_from_slice(body);
         let described = Header::parse(&start, None).map(|header| header.described_bytes);
         (size.or(described.ok()), Content::Prefix(start))
-    } else if wanted::is_wanted(path) {
+    } else if wanted::is_wanted(own) || own == wanted::TOKENIZER && !body.is_empty() {
         (Some(body.len() as u64), Content::Whole(body.to_vec()))
     } else {
         (size.or(Some(1000)), Content::Listed)

@@ -28,6 +28,21 @@ fn snapshot() {
     replay("snapshot", fuzz_checks::snapshot);
 }
 
+#[test]
+fn tokenizer() {
+    replay("tokenizer", fuzz_checks::tokenizer);
+}
+
+#[test]
+fn adapter() {
+    replay("adapter", fuzz_checks::adapter);
+}
+
+#[test]
+fn archive() {
+    replay("archive", fuzz_checks::archive);
+}
+
 fn replay(target: &str, check: fn(&[u8])) {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
     let mut replayed = 0;
