@@ -93,7 +93,7 @@ def with_random_answers(binary, scratch, address):
 
 
 def main(binary, scratch, program, description):
-    scratch = Path(scratch)
+    scratch = Path(scratch).resolve()
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     binary = os.path.abspath(binary)
