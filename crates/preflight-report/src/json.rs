@@ -310,6 +310,7 @@ impl<'a> AdapterJson<'a> {
 #[derive(Serialize)]
 struct FitJson<'a> {
     context: Option<u64>,
+    context_asked: Option<u64>,
     sequences: Option<u64>,
     kv_dtype: Option<&'a str>,
     gpu_memory_utilization: Option<f64>,
@@ -325,6 +326,7 @@ impl<'a> FitJson<'a> {
     fn new(fit: &'a Fit) -> Self {
         Self {
             context: Some(fit.context).filter(|tokens| *tokens > 0),
+            context_asked: Some(fit.context_asked).filter(|tokens| *tokens > 0),
             sequences: Some(fit.sequences).filter(|count| *count > 0),
             kv_dtype: given(&fit.kv_dtype),
             gpu_memory_utilization: Some(fit.gpu_memory_utilization).filter(|share| *share > 0.0),

@@ -101,7 +101,13 @@ pub(crate) fn weights(facts: &FactsSummary) -> String {
 /// Which hardware it needs, by estimate, where there are options at all.
 pub(crate) fn fit(fit: &Fit) -> String {
     let sequences = units::counted(fit.sequences, "sequence");
-    let load = format!("{sequences} of {} tokens", fit.context);
+    // A longer context is not what was judged, so it must not seem to be.
+    let limit = if fit.context < fit.context_asked {
+        " (all the model takes)"
+    } else {
+        ""
+    };
+    let load = format!("{sequences} of {} tokens{limit}", fit.context);
     let is_unknown = |option: &FitOption| option.verdict == FitVerdict::Unknown;
     if fit.options.iter().all(is_unknown) {
         let because = fit.options.first().map_or_else(String::new, because);

@@ -363,6 +363,7 @@ impl<'a> Judge<'a> {
         let Some(footprint) = shape::footprint(model) else {
             return Fit {
                 context: request.context,
+                context_asked: request.context,
                 sequences: request.sequences,
                 kv_dtype: request.kv_dtype.as_str().into(),
                 gpu_memory_utilization: request.gpu_memory_utilization,

@@ -83,6 +83,7 @@ pub fn fit(model: &Footprint, hardware: &[HardwareOption], request: &FitRequest)
     };
     Fit {
         context,
+        context_asked: request.context,
         sequences: request.sequences,
         kv_dtype: request.kv_dtype.as_str().into(),
         gpu_memory_utilization: request.gpu_memory_utilization,

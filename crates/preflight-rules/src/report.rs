@@ -299,8 +299,10 @@ pub struct AdapterSummary {
 /// Whether the model fits the platform's hardware, and under which assumptions.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Fit {
-    /// Tokens a sequence.
+    /// Tokens a sequence: what was asked for, or what the model takes if that is less.
     pub context: u64,
+    /// Tokens a sequence that were asked for.
+    pub context_asked: u64,
     /// Sequences at once.
     pub sequences: u64,
     /// Type of a cache entry, for example `BF16`.

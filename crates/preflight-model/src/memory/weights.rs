@@ -46,6 +46,9 @@ const WHOLE_SECTIONS: [&str; 10] = [
     "embed_audio",
 ];
 
+/// How deep such a part lies at most: `model.language_model` and the like stand before it.
+const SECTION_DEPTH: usize = 3;
+
 /// Projections to keys and values.
 /// Source: `QKVParallelLinear` in
 /// <https://github.com/vllm-project/vllm/blob/v0.11.0/vllm/model_executor/layers/linear.py>
@@ -63,7 +66,10 @@ impl Part {
             module.contains("norm") || module.contains("Norm") || module.starts_with("ln_");
         if is_norm
             || WHOLE_MODULES.contains(&module)
-            || path.split('.').any(|part| WHOLE_SECTIONS.contains(&part))
+            || path
+                .split('.')
+                .take(SECTION_DEPTH)
+                .any(|part| WHOLE_SECTIONS.contains(&part))
         {
             Self::Whole
         } else if KEY_VALUE_MODULES.contains(&module) {

@@ -190,6 +190,7 @@ fn good_model() -> ModelReport {
         },
         fit: Fit {
             context: 4096,
+            context_asked: 4096,
             sequences: 1,
             kv_dtype: "BF16".into(),
             gpu_memory_utilization: 0.9,
@@ -383,6 +384,7 @@ fn hostile_model() -> ModelReport {
         },
         fit: Fit {
             context: 4096,
+            context_asked: 131_072,
             sequences: 2,
             kv_dtype: "BF16".into(),
             gpu_memory_utilization: 0.9,

@@ -124,6 +124,7 @@ fn what_was_never_worked_out_is_null() {
     let fit = &report["models"][0]["fit"];
     for field in [
         "context",
+        "context_asked",
         "sequences",
         "kv_dtype",
         "gpu_memory_utilization",

@@ -203,6 +203,7 @@ fn smollm2_fits_one_gpu_and_the_request_narrows_the_choice() {
         .collect();
     assert_eq!(ids, ["2x_nvidia_h200_140gb_sxm"]);
     assert_eq!(some.context, 8192, "no more than the model takes");
+    assert_eq!(some.context_asked, 100_000);
 }
 
 #[test]
