@@ -122,8 +122,8 @@ impl Divisions {
 
     /// Why the feed-forward layers do not divide. Experts that do not are dealt out whole, where their
     /// number divides (expert parallelism).
-    /// Source: `divide` in `ColumnParallelLinear` and `RowParallelLinear` of vLLM; for groups the errors
-    /// of <https://github.com/vllm-project/vllm/issues/11671> and
+    /// Source: `divide` in `ColumnParallelLinear` and `RowParallelLinear` of vLLM; for groups the
+    /// conditions in <https://github.com/QwenLM/Qwen3/issues/698>, and the error of
     /// <https://github.com/vllm-project/vllm/issues/17569>
     fn uneven(&self, inner: &Inner, gpus: u64) -> Option<String> {
         let Inner { key, size, experts } = inner;

@@ -90,8 +90,8 @@ fn heads_decide_the_possible_splits() {
     assert_eq!(possible(qwen3_next), [1, 2, 4]);
 }
 
-/// <https://github.com/vllm-project/vllm/issues/11671>: 27648 / 16 is 13.5 groups of 128, and the padded
-/// 29696 of <https://huggingface.co/Qwen/Qwen2-72B-Instruct-GPTQ-Int4> divides where 29568 does not.
+/// <https://github.com/QwenLM/Qwen3-VL/issues/831>: 29568 in groups of 128 fails on 2 and 4 GPUs, and was padded
+/// to 29696 for 8 in <https://huggingface.co/Qwen/Qwen2-VL-72B-Instruct-GPTQ-Int8/blob/main/config.json>.
 #[test]
 fn groups_that_share_a_scale_stay_together() {
     let qwen = |intermediate: u64, quantization: &str| {
