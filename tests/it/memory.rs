@@ -1,5 +1,5 @@
-//! The memory estimate: what the guide shows is what the program prints, and every verdict follows from
-//! the numbers beside it.
+//! The memory estimate: every verdict follows from the numbers beside it. What the guide shows is run with
+//! the examples of all pages.
 
 use serde_json::Value;
 
@@ -7,22 +7,6 @@ use crate::program::{Program, root};
 
 fn program() -> Program {
     Program::new().env("LANG", "C.UTF-8").inside(&root())
-}
-
-/// Blocks of the guide show a part of the output, between two `…`.
-#[test]
-fn the_guide_shows_what_is_printed() {
-    let guide = std::fs::read_to_string(root().join("docs/memory.md")).unwrap();
-    let blocks = guide.split("```console\n$ byom-preflight ").skip(1);
-    let mut shown = 0;
-    for block in blocks {
-        let (command, part) = block.split_once("\n…\n").unwrap();
-        let part = part.split_once("…\n```").unwrap().0;
-        let printed = program().args(command.split_whitespace()).run().stdout;
-        assert!(printed.contains(part), "{command}\n{printed}");
-        shown += 1;
-    }
-    assert!(shown >= 4, "{shown}");
 }
 
 /// The verdict of an option from nothing but its numbers in the report.
