@@ -29,8 +29,10 @@ use failure::{Failure, PASS, say};
 use read::Reading;
 
 fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    // Starts a thread, which `--version` and `--help` need not wait for.
     interrupt::install();
-    match run(&Arguments::parse()) {
+    match run(&arguments) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => failure.report(),
     }
