@@ -49,21 +49,38 @@ impl SecretUrl {
         &self.0
     }
 
-    /// Address of the server and name of the model, where this may be a model's page on a mirror of the Hub.
-    pub(crate) fn as_page(&self) -> Option<(String, String)> {
-        if self.0.contains(['?', '#', '@']) {
+    /// The model whose page this may be on a mirror of the Hub.
+    pub(crate) fn as_page(&self) -> Option<Page> {
+        if self.0.contains(['?', '#', '@']) || is_archive(&self.0) {
             return None;
         }
         let (scheme, rest) = self.0.split_once("://")?;
         let (host, path) = rest.split_once('/')?;
         let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-        let id = match parts.as_slice() {
-            [org, name] | [org, name, "tree" | "blob", ..] => format!("{org}/{name}"),
+        let (org, name, revision) = match parts.as_slice() {
+            [org, name] => (org, name, None),
+            [org, name, "tree" | "blob", revision, ..] => {
+                (org, name, Some(revision.replace("%2F", "/")))
+            }
             _ => return None,
         };
-        let is_page = !is_archive(&id) && is_hub_id(&id);
-        is_page.then(|| (format!("{scheme}://{host}"), id))
+        let id = format!("{org}/{name}");
+        is_hub_id(&id).then(|| Page {
+            server: format!("{scheme}://{host}"),
+            id,
+            revision,
+        })
     }
+}
+
+/// A model's page on a mirror of the Hub.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// Scheme and host.
+    pub(crate) server: String,
+    /// `org/name`.
+    pub(crate) id: String,
+    pub(crate) revision: Option<String>,
 }
 
 impl fmt::Display for SecretUrl {

@@ -31,7 +31,17 @@ pub fn open(
             crate::hub::open(id, revision.as_deref(), &model.to_string(), &hub()?)
         }
         ModelRef::S3(address) => crate::s3::open(address, &s3()?, archive),
-        ModelRef::Url(url) => Ok(Box::new(Archive::at_url(url, archive)?)),
+        ModelRef::Url(url) => {
+            // A page of the mirror that is asked in the Hub's place.
+            if let Some(page) = url.as_page() {
+                let options = hub()?;
+                if options.is_at(&page.server) {
+                    let revision = page.revision.as_deref();
+                    return crate::hub::open(&page.id, revision, &model.to_string(), &options);
+                }
+            }
+            Ok(Box::new(Archive::at_url(url, archive)?))
+        }
     }
 }
 

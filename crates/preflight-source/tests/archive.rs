@@ -282,6 +282,34 @@ fn members_of_a_tar_that_are_no_plain_files() {
 }
 
 #[test]
+fn links_in_a_zip_lead_where_their_data_says() {
+    let link = |name: &str, target: &str| Zipped {
+        mode: 0o120_777,
+        ..Zipped::deflated(name, target.as_bytes())
+    };
+    let files = [
+        config(),
+        link("evil", "/etc/passwd"),
+        link("tokenizer.json", "config.json"),
+        link("up", "../x"),
+    ];
+    let snapshot = look("m.zip", &pack::zip(&files));
+    let odd = container(&snapshot).oddities.iter();
+    let odd: Vec<_> = odd.map(|odd| (odd.kind, odd.member.as_str())).collect();
+    assert_eq!(
+        odd,
+        [
+            (OddityKind::LinksOutside, "evil"),
+            (OddityKind::LinksOutside, "up"),
+            (OddityKind::Link, "tokenizer.json"),
+        ]
+    );
+    let many: Vec<_> = (0..65).map(|at| link(&format!("{at}"), "x")).collect();
+    let (why, is_broken) = trouble(&look("m.zip", &pack::zip(&many)));
+    assert!(why.contains("more than 64") && !is_broken, "{why}");
+}
+
+#[test]
 fn a_tar_that_cannot_be_unpacked_says_why() {
     let sound = pack::tar(&[
         pack::tarred("config.json", CONFIG),

@@ -1,6 +1,7 @@
 //! Whether the containers are those that the config describes: the loader builds modules by the config,
 //! and tensors of another shape, or under other names, do not go into them.
 
+use super::companions::unsuited;
 use super::layouts::{Stored, find};
 use crate::header::Tensor;
 use crate::quantization::{Layout, Quantization, Scheme};
@@ -11,21 +12,17 @@ use crate::quantization::{Layout, Quantization, Scheme};
 /// `Linear8bitLt` of bitsandbytes 0.50.2, `bitsandbytes/nn/modules.py`.
 pub(super) fn contradiction(quantization: &Quantization, stored: &Stored<'_>) -> Option<String> {
     // The first by name, so that the answer does not depend on the order of a map.
-    let mut names: Vec<&str> = stored
-        .keys()
-        .copied()
-        .filter(|name| is_telling(name))
-        .collect();
+    let mut names: Vec<&str> = stored.keys().copied().collect();
     names.sort_unstable();
     names.into_iter().find_map(|name| {
         let tensor = stored.get(name)?;
-        match quantization.layout {
+        unsuited(tensor, quantization, stored).or_else(|| match quantization.layout {
             Layout::Gptq | Layout::Awq => {
                 let module = name.strip_suffix(".qweight")?;
                 let what = packed_otherwise(tensor, module, quantization, stored)?;
                 Some(format!("`{name}` is {what}"))
             }
-            Layout::Bitsandbytes => {
+            Layout::Bitsandbytes if is_telling(name) => {
                 let stored_bits = if is_of_eight_bits(name) { 8 } else { 4 };
                 let said = quantization.bits.filter(|bits| *bits != stored_bits)?;
                 Some(format!(
@@ -33,14 +30,13 @@ pub(super) fn contradiction(quantization: &Quantization, stored: &Stored<'_>) ->
                 ))
             }
             _ => None,
-        }
+        })
     })
 }
 
+/// Whether it is state that bitsandbytes keeps for one width alone.
 fn is_telling(name: &str) -> bool {
-    name.ends_with(".qweight")
-        || is_of_eight_bits(name)
-        || name.contains(".quant_state.bitsandbytes__")
+    is_of_eight_bits(name) || name.contains(".quant_state.bitsandbytes__")
 }
 
 /// The scales that bitsandbytes keeps beside weights of eight bits.

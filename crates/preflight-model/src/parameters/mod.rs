@@ -9,6 +9,7 @@
 
 mod agreement;
 mod claims;
+mod companions;
 mod counter;
 mod experts;
 mod held;

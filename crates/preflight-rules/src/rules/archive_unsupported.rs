@@ -78,7 +78,7 @@ fn problem(kind: OddityKind) -> Option<&'static str> {
             "the member's name leads out of the folder that is unpacked into"
         }
         OddityKind::LinksOutside => {
-            "the member is a link to what is not in the archive: pack with `tar -h`, which stores the files themselves"
+            "the member is a link to what is not in the archive: pack with `tar -h`, or `zip` without `-y`: both store the files themselves"
         }
         OddityKind::Encrypted => "the member is encrypted",
         OddityKind::Overlaps => "the member shares its bytes with another one, as in a zip bomb",

@@ -460,7 +460,26 @@ model.embed_tokens.weight BF16 [64, 16]
                 "{section}: {got}"
             );
         }
-        let state = "model.layers.0.self_attn.q_proj.weight U8 [128, 1]\nmodel.layers.0.self_attn.q_proj.weight.quant_state.bitsandbytes__nf4 U8 [9]\n";
+        let section = r#"{"quant_method": "gptq", "bits": 4, "group_size": 8}"#;
+        for end in ["qzeros I32 [2, 2]", "scales F16 [2, 16]"] {
+            let without =
+                gptq(4, 2).replace(&format!("model.layers.0.self_attn.q_proj.{end}\n"), "");
+            let got = of(section, &without);
+            assert!(
+                got.starts_with("upload, fine-tune: unknown\n") && got.contains("beside it"),
+                "{end}: {got}"
+            );
+        }
+        let fp8 = "model.layers.0.self_attn.q_proj.weight F8_E4M3 [16, 16]\n";
+        let section = r#"{"quant_method": "fp8"}"#;
+        let scale = "model.layers.0.self_attn.q_proj.weight_scale_inv F32 [1, 1]\n";
+        assert_eq!(of(section, &format!("{fp8}{scale}")), PASS);
+        let bare = of(section, fp8);
+        assert!(
+            bare.contains("has no `model.layers.0.self_attn.q_proj.weight_scale_inv` beside it"),
+            "{bare}"
+        );
+        let state = "model.layers.0.self_attn.q_proj.weight U8 [128, 1]\nmodel.layers.0.self_attn.q_proj.weight.absmax F32 [4]\nmodel.layers.0.self_attn.q_proj.weight.quant_state.bitsandbytes__nf4 U8 [9]\n";
         let eight = of(
             r#"{"quant_method": "bitsandbytes", "load_in_8bit": true}"#,
             state,

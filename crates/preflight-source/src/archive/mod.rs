@@ -31,8 +31,9 @@ use tokio::sync::OnceCell;
 pub use self::bytes::{ArchiveBytes, Edge, Opened};
 pub use self::options::{ArchiveOptions, DOWNLOAD_BYTES_MAX};
 
-use self::members::{Contents, Trouble, Twice, arrange};
+use self::members::{Contents, Member, Trouble, Twice, arrange};
 use self::reader::Reader;
+use crate::model_ref::Page;
 use crate::regular::check_range;
 use crate::source::{BoxFuture, Cost, ListedFile, Listing, Source};
 use crate::{Error, SecretUrl};
@@ -47,8 +48,8 @@ pub struct Archive {
     name: String,
     validity: Validity,
     reader: Reader,
-    /// Server and id, where the address may be a model's page.
-    page: Option<(String, String)>,
+    /// Where the address may be a model's page.
+    page: Option<Page>,
     /// Looked into once.
     found: OnceCell<Found>,
 }
@@ -188,7 +189,7 @@ impl Archive {
             (None, _) => 0,
         };
         match format {
-            ArchiveFormat::Zip => match zip::list(&self.reader, size).await {
+            ArchiveFormat::Zip => match self.zip(size).await {
                 Ok(members) => self.open(format, arrange(members, Twice::Refused), Places::Zip),
                 Err(trouble) => self.unread(format, trouble),
             },
@@ -213,6 +214,12 @@ impl Archive {
                 self.unread(other, Trouble::Unread(what))
             }
         }
+    }
+
+    async fn zip(&self, size: u64) -> Result<Vec<Member<zip::Place>>, Trouble> {
+        let mut members = zip::list(&self.reader, size).await?;
+        zip::follow(&self.reader, &mut members).await?;
+        Ok(members)
     }
 
     fn open<P>(
@@ -365,7 +372,7 @@ impl Source for Archive {
 }
 
 /// What to do where an address is the page of a model, and not that of an archive.
-fn of_page((server, id): &(String, String)) -> String {
+fn of_page(Page { server, id, .. }: &Page) -> String {
     format!(
         "`{server}/{id}` was read as the address of an archive; if it is a page of a mirror of the Hub, check `{id}` with `--endpoint {server}`"
     )

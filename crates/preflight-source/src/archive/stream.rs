@@ -64,9 +64,12 @@ pub(super) async fn list(
     let unpacker = std::mem::take(decoder.get_mut());
     // What came out with the last bytes says more than that nothing more does.
     if unpacker.trouble.is_none() {
-        finished.map_err(|_| {
-            Trouble::broken("it ends in the middle of its compressed data: it is not whole")
-        })?;
+        let what = if unpacker.is_done {
+            "its compressed data is not whole, or something that is none of it follows"
+        } else {
+            "it ends in the middle of its compressed data: it is not whole"
+        };
+        finished.map_err(|_| Trouble::broken(what))?;
     }
     unpacker.finish()
 }

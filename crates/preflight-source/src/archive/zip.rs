@@ -364,6 +364,27 @@ fn mark_overlaps(members: &mut [Member<Place>]) {
     }
 }
 
+/// Most symbolic links whose targets are read, and most bytes of one: `PATH_MAX` of Linux.
+const LINKS_MAX: usize = 64;
+const TARGET_BYTES_MAX: u64 = 4096;
+
+/// Reads where the symbolic links lead: a zip keeps that as the data of the member.
+pub(super) async fn follow(reader: &Reader, members: &mut [Member<Place>]) -> Result<(), Trouble> {
+    let links = members
+        .iter_mut()
+        .filter(|member| member.kind == Kind::Symlink(None));
+    for (at, link) in links.enumerate() {
+        if at == LINKS_MAX || link.size > TARGET_BYTES_MAX {
+            return Err(Trouble::unread(format!(
+                "where its symbolic links lead is not read: there are more than {LINKS_MAX}, or one is longer than {TARGET_BYTES_MAX} bytes"
+            )));
+        }
+        let target = link.place.read(reader, &link.name, 0..link.size).await?;
+        link.kind = Kind::Symlink(Some(String::from_utf8_lossy(&target).into_owned()));
+    }
+    Ok(())
+}
+
 impl Place {
     /// The bytes of `range`, which lies within the member.
     pub(super) async fn read(

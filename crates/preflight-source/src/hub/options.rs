@@ -76,6 +76,11 @@ impl HubOptions {
         })
     }
 
+    /// Whether this is the endpoint: scheme and host.
+    pub(crate) fn is_at(&self, server: &str) -> bool {
+        Endpoint::parse(server).is_ok_and(|other| other.is_origin_of(&self.endpoint.0))
+    }
+
     /// Host and port of the endpoint.
     pub(crate) fn host(&self) -> String {
         self.endpoint.host()

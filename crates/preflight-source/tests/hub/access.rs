@@ -4,7 +4,7 @@ use loopback_hub::{Fault, LoopbackHub, Repo, Route, Rule};
 use preflight_model::fact::Fact;
 use preflight_model::snapshot::SourceKind;
 
-use crate::common::reason;
+use crate::common::{collect_all, reason};
 use crate::{CONFIG, ID, hub_with, is_whole, look, model, options, refused, unreachable};
 
 #[test]
@@ -180,4 +180,18 @@ fn nobody_listens() {
         "{}",
         unreachable(&snapshot)
     );
+}
+
+#[test]
+fn a_page_of_the_mirror_that_is_asked_names_its_model() {
+    let hub = hub_with(model(ID));
+    for path in [ID.to_owned(), format!("{ID}/tree/main")] {
+        let url = format!("{}/{path}", hub.endpoint());
+        let named = preflight_source::ModelRef::from_argument(&url).unwrap();
+        let archives = preflight_source::ArchiveOptions::default();
+        let no_s3 = || panic!("nothing is on S3");
+        let source =
+            preflight_source::open(&named, || Ok(options(&hub)), &archives, no_s3).unwrap();
+        assert!(is_whole(&collect_all(&*source).snapshot), "{path}");
+    }
 }
