@@ -3,6 +3,7 @@
 //! `UPDATE_GOLDEN=1` writes examples anew that are shown to their end.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use loopback_hub::LoopbackHub;
@@ -51,7 +52,7 @@ fn pages() -> Vec<String> {
     let entries = fs::read_dir(root().join("docs")).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut pages: Vec<String> = names
-        .filter(|name| name.ends_with(".md"))
+        .filter(|name| Path::new(name).extension().is_some_and(|end| end == "md"))
         .map(|name| format!("docs/{name}"))
         .collect();
     pages.sort();
@@ -204,7 +205,9 @@ impl World {
                 .lines()
                 .next()
                 .and_then(|line| line.strip_prefix("# "));
-            if let Some(name) = named.filter(|name| name.ends_with(".toml")) {
+            if let Some(name) =
+                named.filter(|name| Path::new(name).extension().is_some_and(|end| end == "toml"))
+            {
                 folder.write(name, &block.text);
             }
         }
@@ -300,11 +303,10 @@ fn the_example_of_the_library_is_the_one_that_is_run() {
     let lines = crate_docs
         .lines()
         .filter_map(|line| line.strip_prefix("//!"));
-    let crate_docs: String = lines
-        .map(|line| format!("{}\n", line.strip_prefix(' ').unwrap_or(line)))
-        .collect();
+    let lines = lines.map(|line| line.strip_prefix(' ').unwrap_or(line));
+    let crate_docs = lines.collect::<Vec<_>>().join("\n");
     let [block] = runnable("docs/library.md", "rust").try_into().unwrap();
-    assert!(crate_docs.contains(&block.text), "{crate_docs}");
+    assert!(crate_docs.contains(block.text.trim_end()), "{crate_docs}");
     assert!(block.text.lines().count() < 20);
 }
 

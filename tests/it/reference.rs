@@ -22,7 +22,7 @@ fn describe(command: &[&str], page: &mut String) {
         "{command:?}"
     );
     let help = answer.stdout.lines().map(str::trim_end);
-    let help: String = help.map(|line| format!("{line}\n")).collect();
+    let help = help.collect::<Vec<_>>().join("\n") + "\n";
     let name = [&["byom-preflight"], command].concat().join(" ");
     write!(page, "\n## {name}\n\n```text\n{help}```\n").unwrap();
     let commands = help.lines().skip_while(|line| *line != "Commands:").skip(1);
