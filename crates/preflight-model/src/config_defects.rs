@@ -39,6 +39,7 @@ pub fn find(config: &Config) -> Vec<Defect> {
     layer_types(&text, &mut defects);
     pad_token(&text, &mut defects);
     heads(&text, &mut defects);
+    experts(&text, &mut defects);
     defects
 }
 
@@ -294,6 +295,27 @@ fn heads(text: &Section<'_>, defects: &mut Vec<Defect>) {
         defects.push(at(
             &place,
             format!("`hidden_size` {hidden} is not divisible by `num_attention_heads` {heads}"),
+        ));
+    }
+}
+
+/// A router cannot choose more experts than there are: `torch.topk` ends the first step.
+fn experts(text: &Section<'_>, defects: &mut Vec<Defect>) {
+    const COUNTS: [&str; 3] = ["num_local_experts", "num_experts", "n_routed_experts"];
+    let mut counts = COUNTS.iter().filter(|key| text.reads(key));
+    let Some(all) = counts.find_map(|key| text.u64(key)) else {
+        return;
+    };
+    let Some(given) = text
+        .given("num_experts_per_tok")
+        .filter(|_| text.reads("num_experts_per_tok"))
+    else {
+        return;
+    };
+    if let Some(used) = given.as_u64().filter(|&used| all > 0 && used > all) {
+        defects.push(at(
+            &given,
+            format!("`num_experts_per_tok` is {used}, more than the {all} experts of the config"),
         ));
     }
 }

@@ -104,7 +104,7 @@ impl<'a> Index<'a> {
         let end = reader.offset();
         if let Some(mistake) = reader.finish()?.first() {
             return Err(Error {
-                message: format!("not JSON that Python reads: {mistake:?}"),
+                message: format!("not JSON that Python reads: {mistake}"),
                 at: 0,
                 is_bound: false,
             });
@@ -223,7 +223,6 @@ impl<'a> Index<'a> {
 
 /// Why a shard name must not be opened.
 fn unsafe_path(name: &str) -> Option<&'static str> {
-    let part_is_bad = |part: &str| part.is_empty() || part == "." || part == "..";
     if name.len() > PATH_BYTES_MAX {
         Some("is longer than a path can be")
     } else if name.contains(['\\', '\0']) || name.chars().any(char::is_control) {
@@ -231,8 +230,10 @@ fn unsafe_path(name: &str) -> Option<&'static str> {
     } else if name.to_ascii_lowercase().contains("%2e") || name.to_ascii_lowercase().contains("%2f")
     {
         Some("hides a path in percent signs")
-    } else if name.starts_with('/') || name.split('/').any(part_is_bad) {
+    } else if name.starts_with('/') || name.split('/').any(|part| part == "..") {
         Some("leads out of the repository")
+    } else if name.split('/').any(|part| part.is_empty() || part == ".") {
+        Some("has an empty part or `.`, which we do not read: write the plain name of the file")
     } else {
         None
     }
@@ -289,9 +290,14 @@ mod tests {
             ),
             (r#"{"weight_map": {"a": "..%2Fx"}}"#, "percent signs"),
             (r#"{"weight_map": {"a": "a\\b"}}"#, "characters"),
+            (r#"{"weight_map": {"a": ""}}"#, "has an empty part"),
             (
-                r#"{"weight_map": {"a": ""}}"#,
-                "leads out of the repository",
+                r#"{"weight_map": {"a": "./b"}}"#,
+                "has an empty part or `.`",
+            ),
+            (
+                "\u{feff}{\"weight_map\": {}}",
+                "not JSON that Python reads: it starts with a byte order mark",
             ),
         ] {
             let error = parse(text).unwrap_err();

@@ -331,6 +331,11 @@ pub(crate) fn content<'a>(snapshot: &'a Snapshot, path: &str) -> Fact<&'a [u8]> 
     };
     match &file.content {
         Content::Whole(bytes) | Content::Prefix(bytes) => Fact::Known(bytes),
+        Content::Listed if path.contains('/') && path.ends_with(".safetensors") => {
+            Fact::Unavailable(format!(
+                "`{path}` was not read: of weights, those in subfolders are not"
+            ))
+        }
         Content::Listed => Fact::Unavailable(format!("`{path}` was not read")),
         Content::Pointer => Fact::Unavailable(format!(
             "`{path}` is a git-lfs pointer: this checkout did not fetch the file (`git lfs pull` does)"

@@ -199,11 +199,14 @@ fn experts(text: &Section<'_>) -> Option<u64> {
     if text.bool("enable_moe_block") == Some(false) {
         return Some(0);
     }
+    // A class without experts passes over such a key.
+    let is_read = |key: &&str| text.class().is_none() || text.reads(key);
+    let keys: Vec<&str> = KEYS.into_iter().filter(is_read).collect();
     let none = || {
         let is_null = |key: &&str| text.given(key).is_none_or(|given| given.is_null());
-        (text.class().is_some() && KEYS.iter().all(is_null)).then_some(0)
+        (text.class().is_some() && keys.iter().all(is_null)).then_some(0)
     };
-    text.first_u64(&KEYS).or_else(none)
+    text.first_u64(&keys).or_else(none)
 }
 
 fn mixers(checkpoint: &Checkpoint<'_>, text: &Section<'_>) -> Option<Vec<Mixer>> {
@@ -373,6 +376,32 @@ mod tests {
             (r#"{"model_type": "unheard-of"}"#, None),
         ] {
             assert_eq!(of(config).mixers, kinds, "{config}");
+        }
+    }
+
+    #[test]
+    fn experts_are_those_of_a_class_that_has_some() {
+        for (config, experts) in [
+            (
+                r#"{"model_type": "llama", "num_local_experts": 4}"#,
+                Some(0),
+            ),
+            (r#"{"model_type": "llama", "n_routed_experts": 4}"#, Some(0)),
+            (r#"{"model_type": "mistral", "num_experts": 8}"#, Some(0)),
+            (
+                r#"{"model_type": "mixtral", "num_local_experts": 4}"#,
+                Some(4),
+            ),
+            (
+                r#"{"model_type": "qwen3_moe", "num_experts": 16}"#,
+                Some(16),
+            ),
+            (
+                r#"{"model_type": "unheard-of", "num_experts": 16}"#,
+                Some(16),
+            ),
+        ] {
+            assert_eq!(of(config).experts, experts, "{config}");
         }
     }
 

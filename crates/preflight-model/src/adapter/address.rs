@@ -11,13 +11,15 @@ pub fn is_address(name: &str) -> bool {
 /// The name as it may be shown: of an address only scheme, host and path, since user info, query and
 /// fragment may hold a credential. Paths stay as they are.
 pub(super) fn without_secrets(name: &str) -> String {
+    let given = name;
     let name = name.trim();
     let (scheme, rest) = match name.split_once("://") {
         Some((scheme, rest)) if scheme.chars().all(|c| c.is_ascii_alphanumeric()) => (scheme, rest),
         Some((_, rest)) => ("", rest),
         // `user:password@host/…` and `host/…?token=…`.
         None if looks_signed(name) => ("", name),
-        None => return name.to_owned(),
+        // As it is: with a space around it, it names no repository (`validate_repo_id` of huggingface_hub).
+        None => return given.to_owned(),
     };
     let end = rest.find(['?', '#']).unwrap_or(rest.len());
     let (authority, path) = rest[..end].split_at(rest[..end].find('/').unwrap_or(end));
@@ -86,7 +88,14 @@ mod tests {
         ] {
             assert_eq!(without_secrets(name), shown, "{name}");
         }
-        for path in ["org/name", "/data/a@b/c", "C:\\x@y", "./run#3", "a@b/c"] {
+        for path in [
+            "org/name",
+            "/data/a@b/c",
+            "C:\\x@y",
+            "./run#3",
+            "a@b/c",
+            " org/name",
+        ] {
             assert_eq!(without_secrets(path), path);
         }
     }

@@ -127,6 +127,29 @@ pub(super) fn find(text: &Section<'_>, defects: &mut Vec<Defect>) {
     }
 }
 
+/// `llama3` compares `max_position_embeddings` where the config is checked, the others calculate with it
+/// where the model is built. Source: `_validate_llama3_parameters`, `_compute_dynamic_ntk_parameters` and
+/// `_compute_yarn_parameters` of
+/// <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/modeling_rope_utils.py>
+fn positions(text: &Section<'_>, kind: &str) -> Result<(), String> {
+    let is_used = match kind {
+        "llama3" => is_one_of(text, &CHECKED),
+        "dynamic" | "yarn" => true,
+        _ => false,
+    };
+    let given = text.given("max_position_embeddings");
+    let is_number = |given: &Cursor<'_>| given.as_f64().is_some() || given.as_bool().is_some();
+    match given
+        .filter(|given| is_used && text.reads("max_position_embeddings") && !is_number(given))
+    {
+        Some(given) => Err(format!(
+            "`rope_scaling` of type `{kind}` calculates with `max_position_embeddings`, which must be a number, it is {}",
+            given.describe()
+        )),
+        None => Ok(()),
+    }
+}
+
 fn check(text: &Section<'_>, scaling: &Cursor<'_>) -> Result<(), String> {
     if !scaling.is_object() {
         let found = scaling.describe();
@@ -156,6 +179,7 @@ fn check(text: &Section<'_>, scaling: &Cursor<'_>) -> Result<(), String> {
             missing.join(", ")
         ));
     }
+    positions(text, kind)?;
     // DeepSeek-V3 makes numbers of its strings.
     let figures = FIGURES
         .iter()

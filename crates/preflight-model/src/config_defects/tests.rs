@@ -22,6 +22,9 @@ fn a_sound_config_has_none() {
         r#"{"model_type": "lfm2", "num_hidden_layers": 1, "layer_types": ["conv"]}"#,
         r#"{"model_type": "llama", "quantization_config": {"load_in_4bit": true}}"#,
         r#"{"model_type": "gpt2", "pad_token_id": 50257}"#,
+        r#"{"model_type": "llama", "max_position_embeddings": "4096", "rope_scaling": {"type": "linear", "factor": 2.0}}"#,
+        r#"{"model_type": "llama", "num_experts_per_tok": 9, "num_experts": 8}"#,
+        r#"{"model_type": "mixtral", "num_experts_per_tok": 8, "num_local_experts": 8}"#,
         r#"{"model_type": "llama", "pad_token_id": -1, "bos_token_id": [1, 2], "eos_token_id": "x"}"#,
         r#"{"model_type": "llama", "max_position_embeddings": "4096", "use_cache": "x", "tie_word_embeddings": "x"}"#,
         r#"{"model_type": "llama", "is_encoder_decoder": true, "num_labels": 1, "id2label": {"0": "a"}, "pruned_heads": {}}"#,
@@ -45,6 +48,18 @@ fn each_defect_names_its_key() {
         (r#"{"model_type": null}"#, "`model_type` must name"),
         (r#"{"model_type": ""}"#, "`model_type` must name"),
         (r#"{"model_type": "llama",}"#, "comma"),
+        (
+            r#"{"model_type": "llama", "max_position_embeddings": "131072", "rope_scaling": {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}}"#,
+            "calculates with `max_position_embeddings`",
+        ),
+        (
+            r#"{"model_type": "llama", "max_position_embeddings": "32768", "rope_scaling": {"rope_type": "dynamic", "factor": 4.0}}"#,
+            "calculates with `max_position_embeddings`",
+        ),
+        (
+            r#"{"model_type": "mixtral", "num_experts_per_tok": 9, "num_local_experts": 8}"#,
+            "more than the 8 experts",
+        ),
         (
             r#"{"model_type": "llama", "torch_dtype": "bf16"}"#,
             "did you mean `bfloat16`?",

@@ -45,7 +45,7 @@ pub(super) fn parse_text(text: &[u8]) -> Result<Header<'_>, JsonError> {
         ));
     }
     if let Some(mistake) = reader.finish()?.first() {
-        header.defect(format!("not strict JSON: {mistake:?}"));
+        header.defect(format!("not strict JSON: {mistake}"));
     }
     header.check_names();
     Ok(header)

@@ -45,6 +45,17 @@ pub enum Tolerated {
     TrailingComma(usize),
 }
 
+impl std::fmt::Display for Tolerated {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::ByteOrderMark => f.write_str("it starts with a byte order mark"),
+            Self::TrailingComma(at) => {
+                write!(f, "a comma stands before a closing bracket, at byte {at}")
+            }
+        }
+    }
+}
+
 /// What kind of value comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

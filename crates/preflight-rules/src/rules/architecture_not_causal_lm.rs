@@ -51,7 +51,7 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
             Ok(Findings::problem(Finding::in_config(
                 config.root().get("model_type").as_ref(),
                 format!(
-                    "no transformers release knows model type `{model_type}`{meant}, so it has no causal-LM class"
+                    "no transformers release knows model type `{model_type}`, so it has no causal-LM class{meant}"
                 ),
             )))
         }
@@ -173,7 +173,7 @@ mod tests {
     fn a_type_of_no_release_needs_code_or_fails() {
         let without = of(r#"{"model_type": "qwen3next"}"#);
         assert!(
-            without.contains("knows model type `qwen3next`; did you mean `qwen3_next`?"),
+            without.contains("so it has no causal-LM class; did you mean `qwen3_next`?"),
             "{without}"
         );
         let with = of(

@@ -1,5 +1,6 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use preflight_model::checkpoint::Checkpoint;
 use preflight_model::fact::{Fact, Gap};
 use preflight_model::facts::Facts;
 use preflight_model::index::Index;
@@ -21,9 +22,10 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
-    let weights = facts.of_a_model()?.weights.get()?;
+    let checkpoint = facts.of_a_model()?;
+    let weights = checkpoint.weights.get()?;
     match &weights.index {
-        Fact::Known(index) => compare(index, weights, facts.release.major()),
+        Fact::Known(index) => compare(index, weights, checkpoint, facts.release.major()),
         Fact::Absent => Err(Gap::DoesNotApply(
             "the loader uses no index for this model".into(),
         )),
@@ -32,7 +34,12 @@ fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
     }
 }
 
-fn compare(index: &Index<'_>, weights: &Weights<'_>, major: u16) -> Outcome {
+fn compare(
+    index: &Index<'_>,
+    weights: &Weights<'_>,
+    checkpoint: &Checkpoint<'_>,
+    major: u16,
+) -> Outcome {
     let mut findings = Findings::none();
     // `get_checkpoint_shard_files` takes `index["metadata"]` and writes into it.
     // Source: <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/utils/hub.py>
@@ -70,17 +77,33 @@ fn compare(index: &Index<'_>, weights: &Weights<'_>, major: u16) -> Outcome {
             }
         }
     }
+    let needs = Needs::of(checkpoint);
+    let mut needless = Vec::new();
     for (tensor, path) in index.tensors() {
         let is_there = stored
             .get(path)
             .is_none_or(|names| names.contains_key(tensor));
         // A shard that was not read may have it.
-        if !is_there && !weights.strays.contains_key(tensor) && unread.is_none() {
+        if is_there || weights.strays.contains_key(tensor) || unread.is_some() {
+            continue;
+        }
+        if needs.tensor(tensor) {
             findings.push(Finding::in_file(
                 INDEX,
                 format!("tensor `{tensor}` is assigned to `{path}`, which does not have it, and no other shard has it"),
             ));
+        } else {
+            needless.push(tensor);
         }
+    }
+    if let Some(first) = needless.first() {
+        findings = findings.with_note(Finding::in_file(
+            INDEX,
+            format!(
+                "tensors that no shard has and that the model does without: {}, for example `{first}`; the loader passes over them",
+                needless.len()
+            ),
+        ));
     }
     for (tensor, &number) in &weights.strays {
         let last = &weights.shards[number].path;
@@ -112,6 +135,49 @@ fn compare(index: &Index<'_>, weights: &Weights<'_>, major: u16) -> Outcome {
         Some(why) if findings.problems.is_empty() => Err(Gap::Unavailable(why)),
         _ => Ok(findings),
     }
+}
+
+/// Which of the tensors that no shard has the model cannot do without. The loader takes names from the
+/// shards, not from the index: what its class does not have, ties to another or computes anew is not missed.
+/// Source: `load_shard_file`,
+/// <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/modeling_utils.py>
+enum Needs<'a> {
+    /// Not told: the class is not described, or the weights are packed.
+    NotTold,
+    /// The modules whose tensors the class has and the checkpoint lacks, under the class's names.
+    Modules(HashSet<&'a str>),
+}
+
+impl<'a> Needs<'a> {
+    fn of(checkpoint: &'a Checkpoint<'_>) -> Self {
+        match checkpoint.comparison.known() {
+            Some(comparison) if checkpoint.quantization.is_none() => {
+                Self::Modules(comparison.missing.iter().map(|name| module(name)).collect())
+            }
+            _ => Self::NotTold,
+        }
+    }
+
+    fn tensor(&self, name: &str) -> bool {
+        let Self::Modules(modules) = self else {
+            return true;
+        };
+        let module = module(name);
+        // A checkpoint's names may have a prefix more or less than the class's.
+        let is_same = |(longer, shorter): (&str, &str)| {
+            let before = longer.strip_suffix(shorter);
+            before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
+        };
+        modules.contains(module)
+            || modules
+                .iter()
+                .any(|other| is_same((other, module)) || is_same((module, other)))
+    }
+}
+
+/// The module that a tensor lies in.
+fn module(tensor: &str) -> &str {
+    tensor.rsplit_once('.').map_or(tensor, |(module, _)| module)
 }
 
 /// A tensor that lies in another shard than the index says, or in several. The loader opens all shards and
@@ -287,11 +353,51 @@ mod tests {
         let map: Vec<_> = (0..25)
             .map(|n| format!("\"t{n}\": \"1.safetensors\""))
             .collect();
-        let got = index(&format!(
+        let text = format!(
             "\n{{\"metadata\": {{}}, \"weight_map\": {{{}}}}}",
             map.join(", ")
+        );
+        // A class that is not described may have them all.
+        let got = index(&format!(
+            "{text}\n//- config.json +\n{{\"model_type\": \"acme\", \"architectures\": [\"AcmeForCausalLM\"]}}"
         ));
-        assert!(got.contains("and 5 more\n"), "{got}");
+        assert!(
+            got.contains("fail\n") && got.contains("and 5 more\n"),
+            "{got}"
+        );
+        let llama = index(&text);
+        assert!(
+            llama.contains("pass\n  note: ")
+                && llama.contains("does without: 25, for example `t0`"),
+            "{llama}"
+        );
+    }
+
+    #[test]
+    fn a_tensor_that_no_shard_has_is_missed_only_by_a_class_that_has_it() {
+        let of = |config: &str, name: &str| {
+            run(&format!(
+                "//- config.json +\n{config}\n//- model.safetensors removed\n//- model.safetensors.index.json\n\
+                 {{\"metadata\": {{}}, \"weight_map\": {{\"model.embed_tokens.weight\": \"1.safetensors\", \"{name}\": \"1.safetensors\"}}}}\n\
+                 //- 1.safetensors\nmodel.embed_tokens.weight BF16 [64, 16]\n"
+            ))
+        };
+        let tied = "{\"tie_word_embeddings\": true}";
+        for (config, name) in [
+            (tied, "lm_head.weight"),
+            ("{}", "model.layers.0.self_attn.rotary_emb.inv_freq"),
+            ("{}", "model.other.weight"),
+        ] {
+            let got = of(config, name);
+            assert!(
+                got.contains("pass\n  note: ") && got.contains(name),
+                "{got}"
+            );
+        }
+        for name in ["lm_head.weight", "model.norm.weight", "norm.weight"] {
+            let got = of("{}", name);
+            assert!(got.contains("fail\n") && got.contains(name), "{got}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 
 use preflight_model::architecture::{Comparison, is_described};
 use preflight_model::checkpoint::Checkpoint;
+use preflight_model::config::Section;
 use preflight_model::fact::{Fact, Gap};
 use preflight_model::facts::Facts;
 use preflight_model::parameters::layer_of;
@@ -84,13 +85,18 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
         .collect();
     let config = checkpoint.config.get()?;
     // Layers for predicting several tokens stand there by design, and their number in the config.
-    let predicting = config.text().u64("num_nextn_predict_layers").unwrap_or(1);
+    let predicting = predicting_layers(&config.text());
     if beyond.len() as u64 > predicting {
         findings.push(Finding::in_config(
             config.text().given("num_hidden_layers").as_ref(),
             format!(
-                "the checkpoint has {} layers beyond `num_hidden_layers`: the loader would leave them out",
-                beyond.len()
+                "the checkpoint has {} beyond `num_hidden_layers`: the loader would leave {} out",
+                if beyond.len() == 1 {
+                    "1 layer".into()
+                } else {
+                    format!("{} layers", beyond.len())
+                },
+                if beyond.len() == 1 { "it" } else { "them" },
             ),
         ));
     }
@@ -119,6 +125,32 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
         )),
         None => findings,
     })
+}
+
+/// Model types that store layers for predicting several tokens behind the last layer, which their classes
+/// pass over.
+/// Source: `_keys_to_ignore_on_load_unexpected` (`layers.61`, `layers.92`, …) of
+/// <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/models/deepseek_v3/modeling_deepseek_v3.py>,
+/// that of `glm4_moe` beside it, and the classes of release 5 that follow them.
+const PREDICTS_SEVERAL: [&str; 6] = [
+    "deepseek_v3",
+    "deepseek_v32",
+    "glm4_moe",
+    "glm4_moe_lite",
+    "glm4v_moe_text",
+    "glm_moe_dsa",
+];
+
+/// How many layers may stand behind the last for predicting several tokens; one where the config says nothing.
+fn predicting_layers(text: &Section<'_>) -> u64 {
+    let predicts = text
+        .model_type()
+        .is_some_and(|model_type| PREDICTS_SEVERAL.contains(&model_type));
+    if predicts {
+        text.u64("num_nextn_predict_layers").unwrap_or(1)
+    } else {
+        0
+    }
 }
 
 /// Names of tensors that only release 5 loads.
@@ -195,6 +227,9 @@ fn why_not_compared(weights: &Weights<'_>) -> Gap {
 
 #[cfg(test)]
 mod tests {
+    use preflight_model::config::Config;
+    use preflight_model::json::Document;
+
     use crate::testing::Repo;
 
     fn run(text: &str) -> String {
@@ -253,13 +288,35 @@ model.embed_tokens.weight BF16 [64, 16]
                 "//- model.safetensors\n{LAYER}{QUERY}{HEAD}{norms}"
             ))
         };
-        // One layer that predicts the token after the next is left out by design.
-        assert!(of(&[1]).starts_with(PASS), "{}", of(&[1]));
+        let one = of(&[1]);
+        assert!(
+            one.contains(": fail\n") && one.contains("1 layer beyond `num_hidden_layers`"),
+            "{one}"
+        );
         let cut = of(&[1, 2]);
         assert!(
             cut.contains(": fail\n") && cut.contains("2 layers beyond `num_hidden_layers`"),
             "{cut}"
         );
+    }
+
+    #[test]
+    fn layers_that_predict_several_tokens_are_those_of_some_types() {
+        for (config, layers) in [
+            (r#"{"model_type": "deepseek_v3"}"#, 1),
+            (
+                r#"{"model_type": "glm4_moe", "num_nextn_predict_layers": 2}"#,
+                2,
+            ),
+            (r#"{"model_type": "llama"}"#, 0),
+            (
+                r#"{"model_type": "llama", "num_nextn_predict_layers": 1}"#,
+                0,
+            ),
+        ] {
+            let config = Config::new(Document::parse(config.as_bytes()).unwrap()).unwrap();
+            assert_eq!(super::predicting_layers(&config.text()), layers);
+        }
     }
 
     #[test]

@@ -124,6 +124,9 @@ pub fn agreement(
     compare.targets();
     compare.variants();
     match base {
+        Some(_) if replicates_layers(adapter) => compare.is_undecided(
+            "`layer_replication` builds layers that the base does not have, so modules were not compared with it",
+        ),
         Some(base) => {
             compare.modules_of_base(base);
             compare.gaps(base);
@@ -136,6 +139,13 @@ pub fn agreement(
         }
     }
     compare.found
+}
+
+/// Whether PEFT builds the base anew from copies of its layers before it looks for the modules.
+/// Source: `replicate_layers`, <https://github.com/huggingface/peft/blob/v0.10.0/src/peft/tuners/tuners_utils.py>
+fn replicates_layers(adapter: &Adapter) -> bool {
+    let ranges = adapter.root().get("layer_replication");
+    ranges.is_some_and(|ranges| ranges.elements().next().is_some())
 }
 
 /// `AutoPeftModelForCausalLM` refuses an adapter of another task.

@@ -302,6 +302,21 @@ fn variants() {
 }
 
 #[test]
+fn replicated_layers_are_not_missed() {
+    let tensors = sound() + &sound().replace("layers.0", "layers.1");
+    fails(&with("", &tensors), "are not in the base");
+    let got = with(r#""layer_replication": [[0, 1], [0, 1]]"#, &tensors);
+    assert!(
+        got.contains("unknown\n") && !got.contains("fail\n") && !got.contains("pass\n"),
+        "{got}"
+    );
+    fails(
+        &with(r#""layer_replication": []"#, &tensors),
+        "are not in the base",
+    );
+}
+
+#[test]
 fn whole_modules() {
     let head = sound() + "base_model.model.lm_head.weight F32 [64, 16]\n";
     let saved = with(r#""modules_to_save": ["lm_head"]"#, &head);
