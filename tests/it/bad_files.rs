@@ -173,7 +173,7 @@ fn values_that_no_model_has() {
             "model_type",
             json!("llamma"),
             1,
-            "no transformers release knows model type `llamma`; did you mean `llama`?",
+            "no transformers release knows model type `llamma`, so it has no causal-LM class; did you mean `llama`?",
         ),
         (
             "quantization_config",

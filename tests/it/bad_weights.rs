@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::program::{check, report, rules_of};
-use crate::repo::{INDEX, Repo, SHARDS, Tensor, WEIGHTS, header, tensors};
+use crate::repo::{CONFIG, INDEX, Repo, SHARDS, Tensor, WEIGHTS, header, tensors};
 
 /// Fails for both targets with this rule, and says so in these words.
 #[track_caller]
@@ -243,16 +243,16 @@ fn indexes_that_cannot_be_read_as_one() {
 fn index_and_headers_that_disagree() {
     let repo = Repo::sharded();
     repo.edit(INDEX, |index| {
-        index["weight_map"]["model.extra"] = json!(SHARDS[0]);
+        index["weight_map"]["model.layers.2.input_layernorm.weight"] = json!(SHARDS[0]);
     });
-    fails(
-        &repo,
-        "index-mismatch",
-        &format!(
-            "tensor `model.extra` is assigned to `{}`, which does not have it",
-            SHARDS[0]
-        ),
+    let says = format!(
+        "tensor `model.layers.2.input_layernorm.weight` is assigned to `{}`, which does not have it",
+        SHARDS[0]
     );
+    // A class that does not have it does without.
+    assert_eq!(check([repo.path()]).code, 0);
+    repo.edit(CONFIG, |config| config["num_hidden_layers"] = json!(3));
+    check([repo.path()]).says(1, &says);
 }
 
 #[test]

@@ -66,16 +66,14 @@ fn an_index_of_50_megabytes() {
         .arg(repo.path())
         .run();
     let model = answer.json()["models"][0].clone();
-    assert_eq!(answer.code, 1, "{model:#}");
+    assert_eq!(answer.code, 0, "{model:#}");
     let row = model["rules"]
         .as_array()
         .unwrap()
         .iter()
         .find(|row| row["id"] == "index-mismatch")
         .unwrap();
-    assert_eq!(row["outcome"], "fail");
-    let findings = row["findings"].as_array().unwrap();
-    assert!((1..=20).contains(&findings.len()), "findings are capped");
+    assert_eq!(row["outcome"], "pass");
     assert!(started.elapsed() < PATIENCE, "{:?}", started.elapsed());
 }
 

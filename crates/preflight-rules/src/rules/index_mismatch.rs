@@ -145,34 +145,38 @@ enum Needs<'a> {
     /// Not told: the class is not described, or the weights are packed.
     NotTold,
     /// The modules whose tensors the class has and the checkpoint lacks, under the class's names.
-    Modules(HashSet<&'a str>),
+    /// With them, every end of their names: a checkpoint's names may lack a prefix.
+    Modules(HashSet<&'a str>, HashSet<&'a str>),
 }
 
 impl<'a> Needs<'a> {
     fn of(checkpoint: &'a Checkpoint<'_>) -> Self {
         match checkpoint.comparison.known() {
             Some(comparison) if checkpoint.quantization.is_none() => {
-                Self::Modules(comparison.missing.iter().map(|name| module(name)).collect())
+                let modules: HashSet<_> = comparison.missing.iter().map(|it| module(it)).collect();
+                let ends = modules.iter().flat_map(|it| ends(it)).collect();
+                Self::Modules(modules, ends)
             }
             _ => Self::NotTold,
         }
     }
 
     fn tensor(&self, name: &str) -> bool {
-        let Self::Modules(modules) = self else {
+        let Self::Modules(modules, all_ends) = self else {
             return true;
         };
         let module = module(name);
-        // A checkpoint's names may have a prefix more or less than the class's.
-        let is_same = |(longer, shorter): (&str, &str)| {
-            let before = longer.strip_suffix(shorter);
-            before.is_some_and(|before| before.is_empty() || before.ends_with('.'))
-        };
-        modules.contains(module)
-            || modules
-                .iter()
-                .any(|other| is_same((other, module)) || is_same((module, other)))
+        all_ends.contains(module) || ends(module).any(|end| modules.contains(end))
     }
+}
+
+/// Most prefixes that are taken away: names of classes have no more parts.
+const PREFIXES_MAX: usize = 16;
+
+/// The name, and what is left of it without its first parts.
+fn ends(name: &str) -> impl Iterator<Item = &str> {
+    let shorter = name.match_indices('.').map(|(at, _)| &name[at + 1..]);
+    std::iter::once(name).chain(shorter.take(PREFIXES_MAX))
 }
 
 /// The module that a tensor lies in.
