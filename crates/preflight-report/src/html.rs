@@ -1,6 +1,6 @@
 //! One page for people: the verdict, why, the facts, and how the model fills the memory of each hardware
 //! option as a picture. It is a single file without scripts that asks nothing of any server, for a phone, a
-//! dark screen or a screen reader. All text enters by [`Markup`], which escapes it; the page's policy
+//! dark screen or a screen reader. All text enters by `Markup`, which escapes it; the page's policy
 //! forbids whatever would come in all the same.
 
 mod facts;
