@@ -440,7 +440,7 @@ model.embed_tokens.weight BF16 [64, 16]
                 && unnamed.contains("has shape [128, 1], config.json asks for [16, 16]"),
             "{unnamed}"
         );
-        let state = "model.layers.0.self_attn.q_proj.weight.quant_state.bitsandbytes__nf4 U8 [9]\n";
+        let state = "model.layers.0.self_attn.q_proj.weight.absmax F32 [4]\nmodel.layers.0.self_attn.q_proj.weight.quant_state.bitsandbytes__nf4 U8 [9]\n";
         let named = run(&format!(
             "//- config.json +\n{{\"quantization_config\": {{\"load_in_4bit\": true}}}}\n{weights}{state}"
         ));
