@@ -21,6 +21,23 @@ def git(folder, *words):
     return done.stdout.strip()
 
 
+def with_dependencies(build):
+    """A target folder that has what this checkout has built of the dependencies, so that only our own crates are built."""
+    ours = [path.parent.name for path in Path.cwd().glob("**/Cargo.toml") if "target" not in path.parts]
+    for part in ["deps", "build", ".fingerprint"]:
+        (build / "debug" / part).mkdir(parents=True, exist_ok=True)
+        for path in Path("target/debug", part).iterdir():
+            name = path.name.removeprefix("lib")
+            to = build / "debug" / part / path.name
+            if to.exists() or any(name.startswith((own + "-", own.replace("-", "_") + "-")) for own in ours):
+                continue
+            if path.is_dir():
+                shutil.copytree(path, to)
+            else:
+                os.link(path, to)
+    return build
+
+
 def main():
     scratch = Path(sys.argv[1]).absolute()
     pre_commit = Path(sys.executable).parent / "pre-commit"
@@ -33,11 +50,10 @@ def main():
     repo |= {"repo": str(scratch / "clone"), "rev": git(scratch / "clone", "rev-parse", "HEAD")}
     env = os.environ | {
         "PRE_COMMIT_HOME": str(scratch / "home"),
-        # The profile for users is built by packaging.py. The folder is kept, so that only our own crates are built anew,
-        # and is not `target`: cargo would take the clone's for those of this checkout.
+        # The profile for users is built by packaging.py. Not in `target`: cargo would take the clone's crates for those
+        # of this checkout.
         "MATURIN_PEP517_ARGS": "--profile dev",
-        "CARGO_TARGET_DIR": str(scratch.parent / "hook-build"),
-        "CARGO_PROFILE_DEV_DEBUG": "false",
+        "CARGO_TARGET_DIR": str(with_dependencies(scratch.parent / "hook-build")),
     }
 
     model = scratch / "model"
