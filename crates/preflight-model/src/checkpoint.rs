@@ -54,6 +54,8 @@ pub struct Checkpoint<'a> {
     pub parameters: Parameters,
     /// Details of config.json that break a load.
     pub config_defects: Vec<Defect>,
+    /// Settings of the quantisation that transformers refuses and engines do not mind.
+    pub disputed_settings: Vec<Defect>,
     /// How the weights differ from the tensors of the class that loads them: known only where every
     /// header was read and the class is described, absent where it is not described.
     pub comparison: Fact<Comparison>,
@@ -182,6 +184,10 @@ impl<'a> Checkpoint<'a> {
             generation_config: generation_defects::read(snapshot),
             sentence_transformers: sentence_transformers::read(snapshot),
             config_defects: config.known().map(config_defects::find).unwrap_or_default(),
+            disputed_settings: config
+                .known()
+                .map(config_defects::disputed)
+                .unwrap_or_default(),
             comparison,
             context_length: config
                 .known()

@@ -4,6 +4,7 @@
 //! how. A check that holds for some classes only is made for those only: a wrong "broken" is as bad
 //! as a wrong "fine".
 
+mod quantization;
 mod rope;
 mod tables;
 mod values;
@@ -41,6 +42,15 @@ pub fn find(config: &Config) -> Vec<Defect> {
     heads(&text, &mut defects);
     experts(&text, &mut defects);
     defects
+}
+
+/// Settings of `quantization_config` that transformers 4.55.4 refuses and that the engine vLLM takes or does
+/// not read: which of the two decides on the platform is not known.
+pub fn disputed(config: &Config) -> Vec<Defect> {
+    let section = config.root().get("quantization_config");
+    section.map_or_else(Vec::new, |section| {
+        quantization::refused(&section).by_transformers
+    })
 }
 
 fn at(cursor: &Cursor<'_>, message: String) -> Defect {
@@ -145,26 +155,8 @@ fn top_level(config: &Config, defects: &mut Vec<Defect>) {
             }
         }
     }
-    let Some(quantization) = root.get("quantization_config") else {
-        return;
-    };
-    let flag = |key: &str| quantization.get(key).and_then(|value| value.as_bool()) == Some(true);
-    if !quantization.is_object() {
-        let found = quantization.describe();
-        defects.push(at(
-            &quantization,
-            format!(
-                "`quantization_config` is {found}, which the loader cannot read: remove the key"
-            ),
-        ));
-    } else if quantization.get_set("quant_method").is_none()
-        && !flag("load_in_4bit")
-        && !flag("load_in_8bit")
-    {
-        defects.push(at(
-            &quantization,
-            "`quantization_config` names no `quant_method`".into(),
-        ));
+    if let Some(section) = root.get("quantization_config") {
+        defects.extend(quantization::refused(&section).everywhere);
     }
 }
 

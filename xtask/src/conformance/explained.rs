@@ -57,6 +57,14 @@ const EXPLAINED: &[(&str, &str)] = &[
         "qwen3-14b-mlx-4bit (config-invalid)",
         "`AutoConfig` reads it, but `from_pretrained` ends with ValueError: `quantization_config` has no `quant_method`",
     ),
+    (
+        "weights: quant_method hqq (loads)",
+        "the probe ended at the missing library; with it, `HqqConfig` ends with KeyError: `quant_config`",
+    ),
+    (
+        "weights: quant_method torchao (loads)",
+        "the probe ended at the missing library; with it, `TorchAoConfig` takes `quant_method` for an unexpected option of the type",
+    ),
     ("falcon-180b-chat (native since)", FROM_MEMORY),
     ("falcon-40b-native (native since)", FROM_MEMORY),
     ("falcon-7b-1layer (native since)", FROM_MEMORY),

@@ -371,7 +371,7 @@ fn whole(value: &Cursor<'_>) -> Option<i64> {
 }
 
 /// A number as Python has it: `True` is one.
-fn number(value: &Cursor<'_>) -> Option<f64> {
+pub(super) fn number(value: &Cursor<'_>) -> Option<f64> {
     value
         .as_f64()
         .or_else(|| value.as_bool().map(u8::from).map(f64::from))

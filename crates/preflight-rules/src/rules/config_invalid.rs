@@ -20,6 +20,8 @@ pub(super) static RULE: Rule = Rule {
 
 const FIX_OF_GENERATION: &str = "correct the named key of generation_config.json, or leave the file out: the loader does without";
 
+const FIX_OF_QUANTIZATION: &str = "restore the `quantization_config` that the quantising tool wrote, or use the unquantised model";
+
 fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     match &facts.checkpoint.config {
         Fact::Known(config) => of_config(facts, config, case.target),
@@ -39,6 +41,13 @@ fn of_config(facts: &Facts<'_>, config: &Config, target: Target) -> Outcome {
         .iter()
         .map(Finding::from)
         .collect();
+    let is_of_quantization = |finding: &Finding| {
+        let pointer = finding.pointer.as_deref().unwrap_or_default();
+        pointer.starts_with("/quantization_config")
+    };
+    if !findings.problems.is_empty() && findings.problems.iter().all(is_of_quantization) {
+        findings = findings.with_fix(FIX_OF_QUANTIZATION);
+    }
     for (key, place) in config.document().duplicates() {
         let mut note = Finding::in_file(
             "config.json",
@@ -62,12 +71,29 @@ fn of_config(facts: &Facts<'_>, config: &Config, target: Target) -> Outcome {
         Some(Err(gap)) if findings.problems.is_empty() => return Err(gap),
         _ => {}
     }
+    if let Some(disputed) = disputed(facts).filter(|_| findings.problems.is_empty()) {
+        return Err(Gap::Unknown(disputed));
+    }
     match &facts.checkpoint.generation_config {
         Fact::Unavailable(why) if generates && findings.problems.is_empty() => {
             Err(Gap::Unavailable(why.clone()))
         }
         _ => Ok(findings),
     }
+}
+
+/// A setting of the quantisation that transformers refuses and that the engine vLLM takes. Release 5 takes
+/// many of them too.
+/// Source: `FineGrainedFP8Config` of
+/// <https://github.com/huggingface/transformers/blob/main/src/transformers/utils/quantization_config.py>
+fn disputed(facts: &Facts<'_>) -> Option<String> {
+    let first = facts.checkpoint.disputed_settings.first()?;
+    (facts.release.major() < 5).then(|| {
+        format!(
+            "{}: transformers {} refuses that and engines such as vLLM do not, and it is not published which of them decides",
+            first.message, facts.release
+        )
+    })
 }
 
 /// A model type of no release, without code of the repository for it. A slip of the pen is a defect;
@@ -193,6 +219,35 @@ mod tests {
                 "{model_type}"
             );
         }
+    }
+
+    #[test]
+    fn settings_of_the_quantisation() {
+        let of_section = |section: &str| {
+            of(&format!(
+                r#"{{"model_type": "llama", "quantization_config": {section}}}"#
+            ))
+        };
+        let refused = of_section(r#"{"quant_method": "gptq", "bits": 5}"#);
+        assert!(
+            refused.starts_with("upload, fine-tune: fail\n  config.json:1:73: `bits` of `quantization_config` must be 2, 3, 4 or 8"),
+            "{refused}"
+        );
+        let disputed = of_section(r#"{"quant_method": "fp8", "activation_scheme": "static"}"#);
+        assert!(
+            disputed.starts_with("upload, fine-tune: unknown\n")
+                && disputed.contains("`static`: transformers 4.55 refuses that and engines"),
+            "{disputed}"
+        );
+        let both = of_section(r#"{"quant_method": "gptq", "bits": 5, "damp_percent": 7}"#);
+        assert!(
+            both.contains("fail\n") && !both.contains("damp_percent"),
+            "{both}"
+        );
+        let later = run(
+            "policy: together-2026-07\n//- config.json\n{\"model_type\": \"llama\", \"quantization_config\": {\"quant_method\": \"fp8\", \"activation_scheme\": \"static\"}}",
+        );
+        assert_eq!(later, "upload, fine-tune: pass\n");
     }
 
     #[test]
