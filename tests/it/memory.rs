@@ -1,6 +1,8 @@
 //! The memory estimate: every verdict follows from the numbers beside it. What the guide shows is run with
 //! the examples of all pages.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::program::{Program, root};
@@ -29,6 +31,7 @@ fn derived(option: &Value, context: u64) -> &'static str {
     };
     let missing = number("missing_bytes_per_gpu").unwrap_or(0);
     let Some(cache) = number("cache_bytes_per_gpu") else {
+        assert_eq!(number("needed_bytes_per_gpu"), None);
         assert_eq!(missing, (weights + overhead).saturating_sub(usable));
         return if missing > 0 {
             "does-not-fit"
@@ -36,7 +39,7 @@ fn derived(option: &Value, context: u64) -> &'static str {
             "unknown"
         };
     };
-    let needed = weights.saturating_add(overhead).saturating_add(cache);
+    let needed = weights + overhead + cache;
     assert_eq!(
         number("needed_bytes_per_gpu"),
         Some(needed),
@@ -57,10 +60,93 @@ fn derived(option: &Value, context: u64) -> &'static str {
     }
 }
 
+/// What a line shows as needed and usable, in units of the last decimal, and what stands after.
+fn numbers(line: &str) -> Option<(Option<u64>, u64, &str)> {
+    let (before, after) = line.split_once(" of ")?;
+    let needed = before.rsplit([' ', '>']).next()?;
+    let (usable, rest) = after.split_at(after.find([' ', '|']).unwrap_or(after.len()));
+    let (_, decimals) = usable.split_once('.')?;
+    let units = |text: &str| text.replace('.', "").parse::<u64>().ok();
+    if needed == "-" {
+        return Some((None, units(usable)?, rest));
+    }
+    let shown = needed.split_once('.')?.1;
+    assert_eq!(shown.len(), decimals.len(), "compared at a glance: {line}");
+    Some((Some(units(needed)?), units(usable)?, rest))
+}
+
+/// The first word of every verdict of a format for people, each derived from the numbers beside it.
+fn shown_verdicts(text: &str) -> Vec<&'static str> {
+    let mut badge = "";
+    let mut verdicts = Vec::new();
+    for line in text.lines() {
+        if let Some((_, after)) = line.split_once("<span class=\"badge\">") {
+            badge = after;
+        }
+        let Some((needed, usable, rest)) = numbers(line) else {
+            continue;
+        };
+        let units = |text: &str| text.replace('.', "").parse::<u64>().unwrap();
+        let is_html = line.starts_with("<p");
+        let said = if is_html {
+            badge
+        } else {
+            rest.trim_start_matches(" GiB:")
+                .trim_start_matches([' ', '|'])
+        };
+        if line.starts_with("<svg") || said.is_empty() {
+            continue;
+        }
+        let Some(needed) = needed else {
+            assert!(
+                said.starts_with("cannot split:") || said.starts_with("unknown:"),
+                "{line}"
+            );
+            verdicts.push(if said.starts_with('c') {
+                "cannot"
+            } else {
+                "unknown"
+            });
+            continue;
+        };
+        verdicts.push(
+            if let Some((missing, _)) = said.split_once(" GiB too much") {
+                assert_eq!(
+                    needed.checked_sub(usable),
+                    Some(units(missing)),
+                    "{line} {said}"
+                );
+                assert!(units(missing) > 0, "{line} {said}");
+                "too much"
+            } else if said.starts_with("only up to ") {
+                assert!(needed > usable, "{line} {said}");
+                "only"
+            } else {
+                assert!(
+                    said.starts_with("fits") && needed <= usable,
+                    "{line} {said}"
+                );
+                "fits"
+            },
+        );
+        if let (true, Some((_, parts))) = (is_html, rest.split_once(": ")) {
+            let words = parts.trim_end_matches("</p>").split([' ', ',']);
+            let parts = words.filter(|word| word.contains('.')).map(units);
+            assert_eq!(parts.sum::<u64>(), needed, "{line}");
+        }
+    }
+    verdicts
+}
+
 #[test]
 fn every_verdict_follows_from_the_numbers_of_the_report() {
-    let requests: [&[&str]; 5] = [
+    let folder = tempfile::tempdir().unwrap();
+    let files = ["table", "markdown", "html"].map(|format| (format, folder.path().join(format)));
+    // What one H100 holds of the cache of gpt-oss-120b beside its weights, and one token more.
+    let requests: [&[&str]; 7] = [
         &[],
+        &["--context", "59954"],
+        &["--context", "59955"],
         &["--context", "131072", "--sequences", "64"],
         &[
             "--context",
@@ -71,7 +157,7 @@ fn every_verdict_follows_from_the_numbers_of_the_report() {
         &["--kv-dtype", "fp8", "--gpu-memory-utilization", "0.3"],
         &["--policy", "together-2026-07", "--gpu-count", "4"],
     ];
-    let mut seen = std::collections::BTreeSet::new();
+    let (mut seen, mut shown) = (BTreeSet::new(), BTreeSet::new());
     for request in requests {
         let mut paths: Vec<_> = std::fs::read_dir(root().join("fixtures"))
             .unwrap()
@@ -79,8 +165,12 @@ fn every_verdict_follows_from_the_numbers_of_the_report() {
             .filter(|path| path.join("recording.json").exists())
             .collect();
         paths.sort();
+        let formats = files
+            .each_ref()
+            .map(|(format, path)| format!("--format={format}={}", path.display()));
         let answer = program()
-            .args(["check", "--format", "json"])
+            .args(["check", "--format", "json", "--verbose"])
+            .args(formats)
             .args(&paths)
             .args(request)
             .run();
@@ -99,8 +189,22 @@ fn every_verdict_follows_from_the_numbers_of_the_report() {
             let commands = fit["endpoint_commands"].as_array().unwrap();
             assert_eq!(commands.is_empty(), first.is_null());
         }
+        let drawn = files
+            .each_ref()
+            .map(|(_, path)| shown_verdicts(&std::fs::read_to_string(path).unwrap()));
+        assert!(drawn[0].len() > 90, "{}", drawn[0].len());
+        // A model whose options are all unknown has no picture.
+        let known = drawn.each_ref().map(|verdicts| {
+            let mut known = verdicts.clone();
+            known.retain(|&verdict| verdict != "unknown");
+            known
+        });
+        assert_eq!(known[0], known[1], "{request:?}");
+        assert_eq!(known[0], known[2], "{request:?}");
+        shown.extend(drawn.into_iter().flatten());
     }
     assert_eq!(seen.len(), 5, "{seen:?}");
+    assert_eq!(shown.len(), 5, "{shown:?}");
 }
 
 /// A user's own context and share are never what fails the rule.

@@ -127,6 +127,7 @@ fn later_runs_go_by_what_was_fetched() {
     let hardware = &report["models"][0]["fit"]["options"];
     assert_eq!(hardware.as_array().unwrap().len(), 1);
     assert_eq!(hardware[0]["hardware"], "4x_nvidia_h100_80gb_sxm");
+    assert_eq!(report["catalog"]["hardware"]["origin"], origin);
 
     // A name that only the API has, and one that it no longer has.
     let named = home.check(repo.path(), &["--base-model", "acme/llama-9b"]);
@@ -158,6 +159,56 @@ fn later_runs_go_by_what_was_fetched() {
 }
 
 #[test]
+fn the_list_of_hardware_is_the_one_that_is_judged_against() {
+    let home = Home::refreshed();
+    let list = |args: &[&str]| {
+        let answer = home.program().arg("hardware").args(args).run();
+        assert_eq!((answer.code, answer.stderr.as_str()), (0, ""));
+        let ids: Vec<_> = answer
+            .stdout
+            .lines()
+            .filter_map(|line| line.split_whitespace().next())
+            .filter(|word| word.contains("x_nvidia_") || word.contains("x-nvidia-"))
+            .map(str::to_owned)
+            .collect();
+        (ids, answer.stdout)
+    };
+    let (ids, text) = list(&[]);
+    assert_eq!(ids, ["4x_nvidia_h100_80gb_sxm"], "{text}");
+    assert!(text.contains("(refreshed from http://127.0.0.1:"), "{text}");
+    let copy = home.copy();
+    let (named, text) = list(&["--catalog", copy.to_str().unwrap()]);
+    assert_eq!(named, ids, "{text}");
+    let (own, text) = list(&["--catalog", "built-in"]);
+    assert_eq!(own.len(), 16, "{text}");
+    assert!(text.contains("(built-in)"), "{text}");
+    // The other policy's hardware is not that of this API: the report says whose it is.
+    let repo = Repo::sound();
+    let policy = ["--policy", "together-2026-07"];
+    let (_, text) = list(&policy);
+    assert!(text.contains("(built-in)"), "{text}");
+    let report = home.check(repo.path(), &policy).json();
+    assert_eq!(report["catalog"]["hardware"]["origin"], "built-in");
+    let table = home
+        .program()
+        .arg("check")
+        .arg(repo.path())
+        .args(policy)
+        .run()
+        .stdout;
+    let line = table
+        .split("\n\n")
+        .find(|part| part.contains("base models of"));
+    let line = line.unwrap().replace('\n', " ");
+    assert!(
+        line.contains("refreshed from")
+            && line.contains(", hardware of 2026-")
+            && line.ends_with("(built-in)"),
+        "{line}"
+    );
+}
+
+#[test]
 fn a_file_works_on_a_machine_without_the_network() {
     let home = Home::refreshed();
     let file = home.copy();
@@ -171,7 +222,7 @@ fn a_file_works_on_a_machine_without_the_network() {
     let answer = elsewhere.check(repo.path(), &["--catalog", "nowhere.json"]);
     answer.complains(
         2,
-        "error: cannot use the catalog `nowhere.json`: it is no regular file",
+        "error: cannot use the catalog `nowhere.json`: there is no such file",
     );
 
     // An old one is used and says so; edited by hand it is used and says so.
@@ -187,12 +238,43 @@ fn a_file_works_on_a_machine_without_the_network() {
     );
     let report: Value = serde_json::from_str(&answer.stdout).unwrap();
     assert_eq!(report["catalog"]["is_stale"], true);
+
     assert!(
         answer
             .stdout
             .contains("the catalog is of 2026-01-01, more than 90 days ago"),
         "{}",
         answer.stdout
+    );
+}
+
+#[test]
+fn a_catalog_of_the_future_is_used_and_says_so() {
+    let home = Home::refreshed();
+    let text = std::fs::read_to_string(home.copy()).unwrap();
+    let repo = Repo::sound();
+    let report = home.check(repo.path(), &[]).json();
+    let day = report["catalog"]["as_of"].as_str().unwrap();
+    let future = home.0.path().join("future.json");
+    std::fs::write(&future, text.replace(day, "2199-01-01")).unwrap();
+    let answer = home.check(repo.path(), &["--catalog", future.to_str().unwrap()]);
+    let report: Value = serde_json::from_str(&answer.stdout).unwrap();
+    assert_eq!(report["catalog"]["is_stale"], false);
+    assert_eq!(report["catalog"]["is_future"], true);
+    let told = |command: &str, words: &str| {
+        let program = home.program().arg(command).arg(repo.path());
+        let answer = program.arg("--catalog").arg(&future).run();
+        let text = answer.stdout.split_whitespace().collect::<Vec<_>>();
+        assert!(text.join(" ").contains(words), "{answer:?}");
+    };
+    told("check", "), a day still to come");
+    told(
+        "check",
+        "the catalog is of 2199-01-01, which is still to come",
+    );
+    told(
+        "base-models",
+        "which is still to come: that date or this machine's clock is wrong",
     );
 }
 

@@ -34,7 +34,7 @@ pub(crate) enum Command {
     /// List the base models of a policy, or rank them for a model
     BaseModels(BaseModels),
     /// List the hardware of a policy
-    Hardware(PolicyChoice),
+    Hardware(HardwareChoice),
     /// Print the JSON Schema of the JSON report
     Schema,
     /// Print a completion script
@@ -262,6 +262,14 @@ pub(crate) struct CatalogChoice {
     /// Base models and hardware: a file that `refresh` wrote, or `built-in`; else what `refresh` fetched last
     #[arg(long, value_name = "FILE")]
     pub(crate) catalog: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HardwareChoice {
+    #[command(flatten)]
+    pub(crate) policy: PolicyChoice,
+    #[command(flatten)]
+    pub(crate) catalog: CatalogChoice,
 }
 
 #[derive(Debug, Args)]

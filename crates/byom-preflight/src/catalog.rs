@@ -1,19 +1,18 @@
 //! Which catalog counts: the program's own, what `refresh` fetched, or a file that the user names.
 
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use preflight_rules::catalog::Catalog;
 use preflight_rules::date;
+use preflight_rules::hardware::{BUILT_IN, Offered};
 use preflight_rules::live::Live;
 use preflight_rules::policy::Policy;
 use preflight_rules::report::{CatalogUsed, Target};
 
 use crate::failure::{Failure, say};
 
-/// What `--catalog` calls the catalogs that the program carries.
-pub(crate) const BUILT_IN: &str = "built-in";
 /// Most bytes of a catalog file; one of 100 base models has some 20 000.
 const FILE_BYTES_MAX: u64 = 8 << 20;
 
@@ -35,6 +34,8 @@ pub(crate) fn used(policy: &Policy, live: Option<&Live>, now: Option<i64>) -> Ca
         as_of: as_of.into(),
         origin: live.map_or_else(|| BUILT_IN.into(), |live| live.origin.clone()),
         is_stale: date::is_stale(as_of, now),
+        is_future: date::is_future(as_of, now),
+        hardware: Offered::under(policy, live).map(|offered| offered.used()),
     }
 }
 
@@ -86,8 +87,13 @@ fn refreshed() -> Option<Live> {
 }
 
 fn read(path: &Path) -> Result<Live, String> {
-    if !path.is_file() {
-        return Err("it is no regular file".into());
+    match path.metadata() {
+        Ok(found) if found.is_file() => {}
+        Ok(_) => return Err("it is no regular file".into()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err("there is no such file".into());
+        }
+        Err(error) => return Err(error.to_string()),
     }
     let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
     let mut text = String::new();

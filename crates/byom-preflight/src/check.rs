@@ -12,7 +12,7 @@ use preflight_report::jsonl;
 use preflight_rules::case::Options;
 use preflight_rules::catalog::{Catalog, TrainingMethod, TrainingType};
 use preflight_rules::evaluate;
-use preflight_rules::hardware::Hardware;
+use preflight_rules::hardware::Offered;
 use preflight_rules::live::Live;
 use preflight_rules::policy::Policy;
 use preflight_rules::report::{CatalogUsed, Cost, ModelReport, Report, Target, Verdict};
@@ -360,13 +360,10 @@ fn known_base_model(name: &str, policy: &Policy, live: Option<&Live>) -> Result<
 
 /// Nodes that the platform does not offer hold no model; asking for one is a typing mistake.
 fn offered_node(arguments: &Check, policy: &Policy, live: Option<&Live>) -> Result<(), Failure> {
-    let Some(table) = policy.platform.hardware.known() else {
+    let Some(offered) = Offered::under(policy, live) else {
         return Ok(());
     };
-    let mut nodes = match live.and_then(|live| live.hardware(table)) {
-        Some((known, _)) => known,
-        None => Hardware::built_in().options(table),
-    };
+    let mut nodes = offered.options;
     if let Some(gpu) = &arguments.gpu {
         let mut kinds: Vec<_> = nodes.iter().map(|node| node.gpu.kind.clone()).collect();
         kinds.sort();

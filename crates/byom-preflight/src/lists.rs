@@ -1,14 +1,14 @@
 //! The commands that show what the program knows: rules, hardware.
 
-use preflight_report::lists::list;
+use preflight_report::lists::{list, paragraph};
 use preflight_report::page;
-use preflight_rules::hardware::Hardware;
+use preflight_rules::hardware::Offered;
 use preflight_rules::report::Target;
 use preflight_rules::{RULES, suggest};
 
-use crate::args::PolicyChoice;
+use crate::args::{HardwareChoice, PolicyChoice};
 use crate::failure::Failure;
-use crate::{configuration, screen};
+use crate::{catalog, configuration, screen};
 
 /// `explain RULE`.
 pub(crate) fn explain(id: &str) -> Result<(), Failure> {
@@ -56,17 +56,31 @@ pub(crate) fn rules(choice: &PolicyChoice) -> Result<(), Failure> {
 }
 
 /// `hardware`.
-pub(crate) fn hardware(choice: &PolicyChoice) -> Result<(), Failure> {
-    let policy = configuration::policy_of(choice)?;
-    let id = policy.platform.hardware.get().map_err(|_| {
+pub(crate) fn hardware(arguments: &HardwareChoice) -> Result<(), Failure> {
+    let policy = configuration::policy_of(&arguments.policy)?;
+    let live = catalog::choose(arguments.catalog.catalog.as_deref())?;
+    let offered = Offered::under(&policy, live.as_deref()).ok_or_else(|| {
         Failure::undecided(format!(
             "policy `{}` does not say which hardware there is",
             policy.id
         ))
     })?;
-    let rows: Vec<_> = Hardware::built_in()
-        .options(id)
-        .into_iter()
+    let used = offered.used();
+    let unknown = offered.unknown.iter().map(|id| {
+        let unknown = || "?".to_owned();
+        let gpu = "not known here, so nothing is judged against it".to_owned();
+        vec![
+            (*id).to_owned(),
+            unknown(),
+            unknown(),
+            used.as_of.clone(),
+            gpu,
+        ]
+    });
+    let rows: Vec<_> = offered
+        .options
+        .iter()
+        .cloned()
         .map(|option| {
             vec![
                 option.id,
@@ -76,10 +90,16 @@ pub(crate) fn hardware(choice: &PolicyChoice) -> Result<(), Failure> {
                 option.gpu.name,
             ]
         })
+        .chain(unknown)
         .collect();
     let headers = ["hardware", "MiB", "usable", "as of", "GPU"];
     let table = list(&headers, &rows, screen::width().into());
+    let foot = format!(
+        "Hardware of {} ({}). MiB of one GPU: as the driver (nvidia-smi) reports it, and usable, as CUDA reports it to a program. Sources: hardware/together.toml of preflight-rules; what is made of it: docs/memory.md.",
+        used.as_of, used.origin
+    );
     screen::print(&format!(
-        "{table}\nMiB of one GPU: as the driver (nvidia-smi) reports it, and usable, as CUDA\nreports it to a program. Sources: hardware/together.toml of preflight-rules;\nwhat is made of it: docs/memory.md.\n"
+        "{table}\n{}\n",
+        paragraph(&foot, screen::width().into())
     ))
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::escape;
 use crate::json::{BaseModelJson, CatalogJson, SCHEMA_VERSION};
-use crate::lists::list;
+use crate::lists::{list, list_by};
 use crate::text::{Keep, wrap};
 
 /// Base models whose reasons are told unless all are asked for.
@@ -62,7 +62,7 @@ pub fn table(named: &Named<'_>, ranking: &[BaseModelMatch], width: usize, all: b
         "methods",
         "base model",
     ];
-    let mut text = list(&headers, &rows, width);
+    let mut text = list_by(headers.len() - 1, &headers, &rows, width);
     let explained = if all { ranking.len() } else { EXPLAINED };
     for base in ranking.iter().take(explained) {
         let _ = writeln!(text, "\n{}", escape::for_terminal(&base.name, 800));
@@ -154,16 +154,18 @@ pub fn catalog_table(catalog: &Catalog, used: &CatalogUsed, width: usize) -> Str
     format!("{table}\n{}\n", wrap(&foot, width, Keep::Words).join("\n"))
 }
 
-/// `2025-11 (built-in)`, and that it is old.
+/// `2025-11 (built-in)`, and that it is old or cannot be.
 fn dated(catalog: &CatalogUsed) -> String {
-    let old = if catalog.is_stale == Some(true) {
+    let odd = if catalog.is_stale == Some(true) {
         format!(
             ", more than {STALE_DAYS} days ago: `byom-preflight refresh` asks for the present one"
         )
+    } else if catalog.is_future == Some(true) {
+        ", which is still to come: that date or this machine's clock is wrong".to_owned()
     } else {
         String::new()
     };
-    format!("{} ({}){old}", catalog.as_of, catalog.origin)
+    format!("{} ({}){odd}", catalog.as_of, catalog.origin)
 }
 
 fn methods(kinds: &[TrainingType]) -> String {

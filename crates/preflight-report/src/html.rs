@@ -358,9 +358,7 @@ fn write_footer(page: &mut Markup, report: &Report) {
         .text(&report.policy.0)
         .raw(" as of ")
         .text(&report.policy.1);
-    page.raw(", base models as of ")
-        .text(&report.catalog.as_of)
-        .raw(" (")
-        .text(&report.catalog.origin)
-        .raw(")</p>\n</footer>\n");
+    page.raw(", ")
+        .text(words::data(&report.catalog, str::to_owned))
+        .raw("</p>\n</footer>\n");
 }

@@ -96,6 +96,14 @@ pub(crate) struct CatalogJson<'a> {
     as_of: &'a str,
     origin: &'a str,
     is_stale: Option<bool>,
+    is_future: Option<bool>,
+    hardware: Option<HardwareJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct HardwareJson<'a> {
+    as_of: &'a str,
+    origin: &'a str,
 }
 
 impl<'a> CatalogJson<'a> {
@@ -104,6 +112,11 @@ impl<'a> CatalogJson<'a> {
             as_of: &catalog.as_of,
             origin: &catalog.origin,
             is_stale: catalog.is_stale,
+            is_future: catalog.is_future,
+            hardware: catalog.hardware.as_ref().map(|hardware| HardwareJson {
+                as_of: &hardware.as_of,
+                origin: &hardware.origin,
+            }),
         }
     }
 }

@@ -13,7 +13,7 @@ use preflight_rules::report::{
 };
 
 use crate::markup::Markup;
-use crate::told;
+use crate::{told, words};
 
 /// The schema of Ant demands a time; this one says that none is known.
 const NO_TIME: &str = "1970-01-01T00:00:00";
@@ -102,6 +102,10 @@ fn write_suite(xml: &mut Markup, at: usize, report: &Report, model: &ModelReport
     write_property(xml, "commit", model.commit.as_deref().unwrap_or_default());
     write_property(xml, "policy", &report.policy.0);
     write_property(xml, "catalog", &report.catalog.as_of);
+    if let Some(hardware) = words::elsewhere(&report.catalog) {
+        let hardware = format!("{} ({})", hardware.as_of, hardware.origin);
+        write_property(xml, "hardware", &hardware);
+    }
     for (target, verdict) in &model.verdicts {
         write_property(xml, target.as_str(), verdict.as_str());
     }

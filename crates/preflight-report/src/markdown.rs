@@ -156,11 +156,10 @@ fn identity(report: &Report, model: &ModelReport) -> String {
     let catalog = &report.catalog;
     let _ = writeln!(
         text,
-        "policy {} as of {}, base models of {} ({})",
+        "policy {} as of {}, {}",
         code(policy),
         code(as_of),
-        code(&catalog.as_of),
-        code(&catalog.origin)
+        words::data(catalog, code)
     );
     text
 }

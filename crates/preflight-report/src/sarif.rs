@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::checkout::Checkout;
 use crate::problem::{Problem, problems};
-use crate::{escape, page};
+use crate::{escape, page, words};
 
 const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
 /// Where the pages are read.
@@ -321,6 +321,9 @@ struct RunProperties<'a> {
     policy: &'a str,
     /// Date of the base models.
     catalog: &'a str,
+    /// Date and origin of the hardware, where it is not from where the base models are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hardware: Option<String>,
     models: Vec<ModelProperties<'a>>,
 }
 
@@ -341,6 +344,8 @@ impl<'a> RunProperties<'a> {
         Self {
             policy: &report.policy.0,
             catalog: &report.catalog.as_of,
+            hardware: words::elsewhere(&report.catalog)
+                .map(|hardware| format!("{} ({})", hardware.as_of, hardware.origin)),
             models: report
                 .models
                 .iter()

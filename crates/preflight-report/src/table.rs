@@ -14,6 +14,7 @@ use preflight_rules::report::{ModelReport, OtherPolicy, Report, Target, Verdict}
 use crate::text::Keep;
 use crate::told;
 use crate::units;
+use crate::words;
 use screen::{NAME_MAX, Screen, short};
 
 /// How the table is drawn; the program decides from its arguments and the terminal.
@@ -62,10 +63,8 @@ fn write_model(screen: &mut Screen, report: &Report, model: &ModelReport) {
     write_verdicts(screen, model);
     identity::write(screen, model);
     let (policy, catalog) = (&report.policy, &report.catalog);
-    let policy = format!(
-        "policy {} (as of {}), base models of {} ({})",
-        policy.0, policy.1, catalog.as_of, catalog.origin
-    );
+    let data = words::data(catalog, str::to_owned);
+    let policy = format!("policy {} (as of {}), {data}", policy.0, policy.1);
     screen.paragraph("", &policy, Keep::Words);
     findings::write(screen, model);
     fit::write(screen, &model.fit);

@@ -1,7 +1,9 @@
 //! What is known of a model in a line or two, the same in every format for people.
 
+use preflight_rules::fit::ShownGib;
 use preflight_rules::report::{
-    FactsSummary, Fit, FitOption, FitVerdict, ModelReport, ParametersSummary, TrainingFit,
+    CatalogUsed, FactsSummary, Fit, FitOption, FitVerdict, HardwareUsed, ModelReport,
+    ParametersSummary, TrainingFit,
 };
 
 use crate::escape;
@@ -98,6 +100,31 @@ pub(crate) fn weights(facts: &FactsSummary) -> String {
     }
 }
 
+/// `base models of 2025-11 (built-in)`, that this is still to come where it is, and the hardware where it
+/// is from elsewhere. `quote` marks up what may be a name.
+pub(crate) fn data(catalog: &CatalogUsed, quote: impl Fn(&str) -> String) -> String {
+    let of = |as_of: &str, origin: &str| format!("of {} ({})", quote(as_of), quote(origin));
+    let future = match catalog.is_future {
+        Some(true) => ", a day still to come",
+        _ => "",
+    };
+    let base_models = of(&catalog.as_of, &catalog.origin);
+    let base_models = format!("base models {base_models}{future}");
+    match elsewhere(catalog) {
+        Some(hardware) => {
+            let hardware = of(&hardware.as_of, &hardware.origin);
+            format!("{base_models}, hardware {hardware}")
+        }
+        None => base_models,
+    }
+}
+
+/// The hardware where it is not from where the base models are.
+pub(crate) fn elsewhere(catalog: &CatalogUsed) -> Option<&HardwareUsed> {
+    let hardware = catalog.hardware.as_ref();
+    hardware.filter(|hardware| hardware.origin != catalog.origin)
+}
+
 /// Which hardware it needs, by estimate, where there are options at all.
 pub(crate) fn fit(fit: &Fit) -> String {
     let sequences = units::counted(fit.sequences, "sequence");
@@ -122,12 +149,9 @@ pub(crate) fn fit(fit: &Fit) -> String {
 
 /// `9.2 of 71.6`: what an option needs of what a GPU of it has, in GiB.
 pub(crate) fn needed(option: &FitOption) -> String {
-    let needed = option.needed_bytes_per_gpu.or_else(|| {
-        let missing = option.missing_bytes_per_gpu?;
-        Some(option.usable_bytes_per_gpu.saturating_add(missing))
-    });
-    let needed = needed.map_or_else(|| "-".into(), units::gib);
-    format!("{needed} of {}", units::gib(option.usable_bytes_per_gpu))
+    let shown = ShownGib::of(option);
+    let needed = shown.needed.unwrap_or_else(|| "-".into());
+    format!("{needed} of {}", shown.usable)
 }
 
 /// The verdict with the number that goes with it.
@@ -140,8 +164,11 @@ pub(crate) fn said(option: &FitOption) -> String {
             format!("only up to {} tokens", tokens.unwrap_or_default())
         }
         (FitVerdict::DoesNotFit, _) => {
-            let missing = option.missing_bytes_per_gpu.unwrap_or_default();
-            format!("{} GiB too much", units::gib(missing))
+            let missing = ShownGib::of(option).missing;
+            missing.map_or_else(
+                || "too large".into(),
+                |missing| format!("{missing} GiB too much"),
+            )
         }
         (FitVerdict::CannotSplit, _) => format!("cannot split{because}"),
         (FitVerdict::Unknown, _) => format!("unknown{because}"),

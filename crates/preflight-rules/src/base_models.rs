@@ -4,13 +4,15 @@
 //! architecture, near in size, whose longest sequence does not exceed the checkpoint's
 //! (<https://docs.together.ai/docs/fine-tuning-byom>, "How to choose the base model?"). Its worked
 //! example passes over the nearest size where the sequence is too long, so here too length is
-//! asked before size. Only the architecture, layers of another kind and a training type that the base
-//! lacks disqualify; what else differs ranks and is told (`docs/base-models.md`).
+//! asked before size. Only the architecture, the class, layers of another kind and a training type that
+//! the base lacks disqualify; what else differs ranks and is told (`docs/base-models.md`).
 
 mod size;
 mod traits;
 
 use std::cmp::Ordering;
+
+use preflight_model::release::{self, Release};
 
 use crate::catalog::{BaseModel, Catalog, TrainingMethod, TrainingType};
 use crate::report::{BaseModelMatch, BaseModelScore, BaseModelVerdict};
@@ -48,6 +50,8 @@ pub struct Options<'a> {
     pub method: TrainingMethod,
     /// Pairs of model types of which the first counts as the second.
     pub same_architecture: &'a [[String; 2]],
+    /// What the platform loads with; the newest release where that is not known.
+    pub release: Option<Release>,
 }
 
 /// How the architectures compare, best first.
@@ -55,7 +59,7 @@ pub struct Options<'a> {
 pub enum Architecture {
     /// The same, or what the platform counts as the same.
     Same,
-    /// One is the language model inside the other.
+    /// One is the language model inside the other, and both are loaded as the same class.
     TextPart,
     /// One of the two is not known.
     NotCompared,
@@ -281,6 +285,14 @@ fn compare_architecture(
             return (Architecture::Same, informs(text));
         }
         if text_of(ours) == text_of(theirs) {
+            if let Some((base, checkpoint)) = classes(theirs, ours, options)
+                && base != checkpoint
+            {
+                let text = format!(
+                    "of the same family, but `{theirs}` is loaded as `{base}` and the checkpoint's `{ours}` as `{checkpoint}`"
+                );
+                return (Architecture::Different, disqualifies(text));
+            }
             let text = format!("of the same family: `{theirs}`, the checkpoint is `{ours}`");
             return (Architecture::TextPart, warns(text));
         }
@@ -317,6 +329,20 @@ fn counts_as<'a>(model_type: &'a str, options: &'a Options) -> &'a str {
 /// (`src/transformers/models/auto/configuration_auto.py`: `gemma3_text`, `llama4_text`, …).
 fn text_of(model_type: &str) -> &str {
     model_type.strip_suffix("_text").unwrap_or(model_type)
+}
+
+/// The classes that `AutoModelForCausalLM` makes of two types, both by the same release: that of the
+/// platform, or the newest where the platform's does not have both yet.
+fn classes(
+    base: &str,
+    checkpoint: &str,
+    options: &Options,
+) -> Option<(&'static str, &'static str)> {
+    let releases = options.release.into_iter().chain([Release::newest()]);
+    releases.into_iter().find_map(|release| {
+        let of = |model_type| release::causal_lm_class(release, model_type);
+        Some((of(base)?, of(checkpoint)?))
+    })
 }
 
 fn training_type_reason(base: &BaseModel, options: &Options) -> Option<Reason> {

@@ -9,6 +9,11 @@ const SECONDS_PER_DAY: i64 = 86_400;
 /// The last day of the time that `text` names (`2025`, `2025-11`, `2025-11-08`, or a time on that day),
 /// in days since 1970-01-01. `None` where it is no date.
 pub(crate) fn last_day(text: &str) -> Option<i64> {
+    span(text).map(|(_, last)| last)
+}
+
+/// The first and the last day.
+fn span(text: &str) -> Option<(i64, i64)> {
     let date = text.split('T').next()?;
     let number = |part: &str, digits: usize| {
         let is_number = part.len() == digits && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -17,7 +22,7 @@ pub(crate) fn last_day(text: &str) -> Option<i64> {
     let mut parts = date.split('-');
     let year = number(parts.next()?, 4).filter(|year| *year >= 1970)?;
     let Some(month) = parts.next() else {
-        return Some(days(year + 1, 1, 1) - 1);
+        return Some((days(year, 1, 1), days(year + 1, 1, 1) - 1));
     };
     let month = number(month, 2).filter(|month| (1..=12).contains(month))?;
     let after = if month == 12 {
@@ -25,12 +30,13 @@ pub(crate) fn last_day(text: &str) -> Option<i64> {
     } else {
         days(year, month + 1, 1)
     };
-    let Some(day) = parts.next() else {
-        return Some(after - 1);
-    };
     let first = days(year, month, 1);
+    let Some(day) = parts.next() else {
+        return Some((first, after - 1));
+    };
     let day = number(day, 2).filter(|day| (1..=after - first).contains(day))?;
-    parts.next().is_none().then_some(first + day - 1)
+    let day = first + day - 1;
+    parts.next().is_none().then_some((day, day))
 }
 
 /// Days since 1970-01-01 of a day of the Gregorian calendar.
@@ -53,6 +59,13 @@ pub fn age_days(as_of: &str, now: Option<i64>) -> Option<i64> {
 /// Whether data of that date is old.
 pub fn is_stale(as_of: &str, now: Option<i64>) -> Option<bool> {
     age_days(as_of, now).map(|days| days > STALE_DAYS)
+}
+
+/// Whether that date is still to come, so that it or the clock is wrong. A month or a year that has
+/// begun is not.
+pub fn is_future(as_of: &str, now: Option<i64>) -> Option<bool> {
+    let (first, _) = span(as_of)?;
+    Some(first > now?.div_euclid(SECONDS_PER_DAY))
 }
 
 #[cfg(test)]
@@ -80,6 +93,20 @@ mod tests {
         ] {
             assert_eq!(last_day(text), day, "{text}");
         }
+    }
+
+    #[test]
+    fn the_future_has_not_begun() {
+        let on = |as_of: &str, day: i64| is_future(as_of, Some(day * SECONDS_PER_DAY));
+        for (as_of, first) in [
+            ("2026-11-22", 20_779),
+            ("2026-11", 20_758),
+            ("2026", 20_454),
+        ] {
+            assert_eq!(on(as_of, first - 1), Some(true), "{as_of}");
+            assert_eq!(on(as_of, first), Some(false), "{as_of}");
+        }
+        assert_eq!((is_future("2026", None), on("unknown", 0)), (None, None));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::adapters;
 use crate::base_models;
 use crate::case::{Case, Options};
 use crate::fit::{FitRequest, NodeFit, fit, node_fit, training_fit};
-use crate::hardware::{Hardware, HardwareOption};
+use crate::hardware::{HardwareOption, Offered};
 use crate::live::Live;
 use crate::policy::{CommandValues, Policy, SourceKind};
 use crate::report::{
@@ -91,29 +91,22 @@ impl<'a> Judge<'a> {
         live: Option<&'a Live>,
     ) -> Self {
         // Rules that depend on the ceiling ask the policy themselves and end as unknown where it is.
-        let ceiling = policy.platform.transformers_ceiling.known();
-        let release = ceiling.and_then(|ceiling| Release::parse(&ceiling.to_string()));
-        let mut facts = Facts::derive(checkpoint, release.unwrap_or_else(Release::newest));
+        let release = policy.release().unwrap_or_else(Release::newest);
+        let mut facts = Facts::derive(checkpoint, release);
         if let Some(kind) = options.kind {
             facts.kind = kind;
         }
-        let table = policy.platform.hardware.known();
-        let offered = table.and_then(|id| live?.hardware(id));
-        let is_all_known = offered
-            .as_ref()
-            .is_none_or(|(_, unknown)| unknown.is_empty());
-        let hardware = match (offered, table) {
-            (Some((known, _)), _) => known,
-            (None, Some(id)) => Hardware::built_in().options(id),
-            (None, None) => Vec::new(),
-        };
+        let offered = Offered::under(policy, live);
+        let (hardware, unknown) = offered.map_or_else(Default::default, |offered| {
+            (offered.options, offered.unknown)
+        });
         let node = shape::footprint(adapters::whole_model(&facts))
             .map_or_else(NodeFit::not_measured, |footprint| {
                 node_fit(&footprint, &hardware, &floor(policy))
             });
         let node = match node {
             // A GPU of which nothing is known may be the one that is large enough.
-            NodeFit::TooSmall(_) if !is_all_known => {
+            NodeFit::TooSmall(_) if !unknown.is_empty() => {
                 NodeFit::Unknown("the platform has hardware whose GPU is not known here".into())
             }
             node => node,

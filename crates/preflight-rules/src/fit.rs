@@ -1,6 +1,8 @@
 //! Whether a model fits the platform's hardware. The verdict of every option follows from the numbers
 //! that are shown with it, and from nothing else.
 
+mod shown;
+
 use preflight_model::cache::KvDtype;
 use preflight_model::memory::{
     CONTEXT_FLOOR, Footprint, GPU_MEMORY_UTILIZATION, LORA_RANK, Split, Training, overhead_bytes,
@@ -9,6 +11,8 @@ use preflight_model::memory::{
 
 use crate::hardware::HardwareOption;
 use crate::report::{Fit, FitOption, FitVerdict, TrainingFit};
+
+pub use shown::ShownGib;
 
 /// What is asked of the hardware.
 #[derive(Debug, Clone, PartialEq)]
@@ -176,6 +180,9 @@ fn least_bytes(model: &Footprint, gpus: u64) -> u64 {
         .saturating_add(overhead_bytes(model.activation, gpus))
 }
 
+/// Why nothing is said where a sum of bytes passes 64 bits.
+const TOO_MUCH_TO_COUNT: &str = "it takes more memory than can be counted";
+
 /// One model on one choice of hardware.
 struct Case<'a> {
     model: &'a Footprint,
@@ -247,28 +254,32 @@ impl Case<'_> {
                 "what the architecture keeps of each token is not known".into(),
             )
         };
-        let without_cache = weights.saturating_add(overhead);
-        let usable = option.usable_bytes_per_gpu;
-        let left = usable.checked_sub(without_cache);
-
-        let Some(cache) = &self.model.cache else {
-            if left.is_none() {
-                option.verdict = FitVerdict::DoesNotFit;
-                option.because = None;
-                option.missing_bytes_per_gpu = Some(without_cache - usable);
-            }
-            return option;
-        };
         let FitRequest {
             sequences,
             kv_dtype,
             ..
         } = *self.request;
-        // Beyond 64 bits is beyond any GPU, too.
-        let cache = cache
-            .bytes_per_gpu(gpus, self.context, sequences, kv_dtype)
-            .unwrap_or(u64::MAX);
-        let needed = without_cache.saturating_add(cache);
+        // A number that was cut off would not be the sum of those beside it.
+        let Some(without_cache) = weights.checked_add(overhead) else {
+            option.because = Some(TOO_MUCH_TO_COUNT.into());
+            return option;
+        };
+        let usable = option.usable_bytes_per_gpu;
+        let left = usable.checked_sub(without_cache);
+        let counted = self.model.cache.as_ref().map(|cache| {
+            let cache = cache.bytes_per_gpu(gpus, self.context, sequences, kv_dtype)?;
+            Some((cache, without_cache.checked_add(cache)?))
+        });
+        let Some(Some((cache, needed))) = counted else {
+            if left.is_none() {
+                option.verdict = FitVerdict::DoesNotFit;
+                option.because = None;
+                option.missing_bytes_per_gpu = Some(without_cache - usable);
+            } else if counted.is_some() {
+                option.because = Some(TOO_MUCH_TO_COUNT.into());
+            }
+            return option;
+        };
         option.because = None;
         option.cache_bytes_per_gpu = Some(cache);
         option.needed_bytes_per_gpu = Some(needed);

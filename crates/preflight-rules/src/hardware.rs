@@ -7,6 +7,10 @@ use std::sync::LazyLock;
 use preflight_model::memory::MIB;
 use serde::Deserialize;
 
+use crate::live::Live;
+use crate::policy::Policy;
+use crate::report::HardwareUsed;
+
 /// Most memory of a GPU and most GPUs of a node that a table may name: a hundred times, and four
 /// times, what exists.
 const MEMORY_MIB_MAX: u64 = 32 << 20;
@@ -80,6 +84,52 @@ impl HardwareOption {
     }
 }
 
+/// Where the data of the program itself is from, in the words of the report.
+pub const BUILT_IN: &str = "built-in";
+
+/// The hardware that counts under a policy: what the API listed, or else the program's own table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Offered<'a> {
+    /// What is known, fewest GPUs first, then least memory.
+    pub options: Vec<HardwareOption>,
+    /// Ids that the API lists with a GPU of which nothing is known here.
+    pub unknown: Vec<&'a str>,
+    /// Latest date that any of it stands for, or `unknown`.
+    pub as_of: &'a str,
+    /// Where it is from, in the words of the report.
+    pub origin: &'a str,
+}
+
+impl<'a> Offered<'a> {
+    /// `None` where the policy does not say which hardware there is.
+    pub fn under(policy: &Policy, live: Option<&'a Live>) -> Option<Self> {
+        let table = policy.platform.hardware.known()?;
+        let listed = live.and_then(|live| Some((live, live.hardware(table)?)));
+        Some(match listed {
+            Some((live, (options, unknown))) => Self {
+                options,
+                unknown,
+                as_of: &live.catalog.as_of,
+                origin: &live.origin,
+            },
+            None => Self {
+                options: Hardware::built_in().options(table),
+                unknown: Vec::new(),
+                as_of: Hardware::built_in().as_of(table),
+                origin: BUILT_IN,
+            },
+        })
+    }
+
+    /// As reports name it.
+    pub fn used(&self) -> HardwareUsed {
+        HardwareUsed {
+            as_of: self.as_of.into(),
+            origin: self.origin.into(),
+        }
+    }
+}
+
 /// A table that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum HardwareError {
@@ -91,7 +141,7 @@ pub enum HardwareError {
     Value(String),
 }
 
-static BUILT_IN: LazyLock<Hardware> = LazyLock::new(|| {
+static TABLE: LazyLock<Hardware> = LazyLock::new(|| {
     Hardware::parse(include_str!("../hardware/together.toml"))
         .expect("the table is part of the program and tested")
 });
@@ -99,7 +149,7 @@ static BUILT_IN: LazyLock<Hardware> = LazyLock::new(|| {
 impl Hardware {
     /// The table that comes with the program.
     pub fn built_in() -> &'static Self {
-        &BUILT_IN
+        &TABLE
     }
 
     /// Reads a table.
@@ -128,6 +178,13 @@ impl Hardware {
             size(a).cmp(&size(b)).then_with(|| a.id.cmp(&b.id))
         });
         options
+    }
+
+    /// The latest date that what a policy offers stands for; `unknown` where it offers nothing.
+    fn as_of(&self, policy: &str) -> &str {
+        let offers = self.offers.iter().filter(|offer| offer.policy == policy);
+        let dates = offers.map(|offer| offer.as_of.as_str());
+        dates.max().unwrap_or("unknown")
     }
 
     fn options_of(&self, offer: &Offer) -> Vec<HardwareOption> {
@@ -183,6 +240,18 @@ impl Hardware {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_the_api_the_programs_own_hardware_counts() {
+        let policy = Policy::load_shipped("together-2025-11").unwrap();
+        let offered = Offered::under(policy, None).unwrap();
+        assert_eq!((offered.options.len(), offered.unknown.len()), (16, 0));
+        let used = offered.used();
+        assert_eq!(
+            (used.as_of.as_str(), used.origin.as_str()),
+            ("2026-04-28", "built-in")
+        );
+    }
 
     #[test]
     fn each_policy_has_its_own_ids() {

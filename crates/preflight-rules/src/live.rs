@@ -18,8 +18,9 @@ use crate::hardware::{Gpu, Hardware, HardwareOption};
 const FORMAT: u64 = 1;
 /// Most base models and most hardware options of a file: ten times what there ever were.
 const ROWS_MAX: usize = 2000;
-/// Most characters of a name.
+/// Most characters of a name, and most parts between its slashes.
 const NAME_MAX: usize = 200;
+const NAME_PARTS_MAX: usize = 4;
 /// Longest sequence that a limit may name, tokens: a thousand times the longest there is.
 const CONTEXT_MAX: u64 = 1 << 30;
 /// The hardware table whose ids the first API lists; the second names its hardware otherwise.
@@ -159,9 +160,9 @@ impl Live {
     }
 
     /// The hardware that is offered in place of a table's, and the ids whose GPU is not known; none where
-    /// the API says nothing about the hardware of that table.
-    pub fn hardware(&self, table: &str) -> Option<(Vec<HardwareOption>, Vec<&str>)> {
-        if table != HARDWARE_TABLE || self.fetched.hardware.is_empty() {
+    /// the table is that of another API.
+    pub(crate) fn hardware(&self, table: &str) -> Option<(Vec<HardwareOption>, Vec<&str>)> {
+        if table != HARDWARE_TABLE {
             return None;
         }
         let (mut known, mut unknown) = (Vec::new(), Vec::new());
@@ -265,9 +266,12 @@ fn validate(fetched: &Fetched) -> Result<(), String> {
             fetched.fetched_at.escape_debug()
         ));
     }
-    name(&fetched.origin, "the address of the API")?;
+    address(&fetched.origin)?;
     if fetched.base_models.is_empty() {
         return Err("it lists no base model".into());
+    }
+    if fetched.hardware.is_empty() {
+        return Err("it lists no hardware".into());
     }
     let rows = [
         fetched.base_models.len(),
@@ -310,14 +314,29 @@ fn validate(fetched: &Fetched) -> Result<(), String> {
     Ok(())
 }
 
+/// `org/name`, `8x_nvidia_h200_140gb_sxm`: what the platform calls something, and no sentence.
 fn name(text: &str, what: &str) -> Result<(), String> {
-    let is_name =
-        !text.is_empty() && text.chars().count() <= NAME_MAX && !text.contains(char::is_control);
+    let is_part = |part: &str| {
+        let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        part.starts_with(|c: char| c.is_ascii_alphanumeric()) && part.chars().all(inner)
+    };
+    let is_short = text.len() <= NAME_MAX && text.split('/').count() <= NAME_PARTS_MAX;
+    told_unless(is_short && text.split('/').all(is_part), text, what)
+}
+
+/// The address of an API, without anything that could hide what it is.
+fn address(text: &str) -> Result<(), String> {
+    let is_plain = |c: char| c.is_ascii_graphic() && !matches!(c, '?' | '#' | '@');
+    let is_address = text.len() <= NAME_MAX && text.contains("://") && text.chars().all(is_plain);
+    told_unless(is_address, text, "the API")
+}
+
+fn told_unless(is_name: bool, text: &str, what: &str) -> Result<(), String> {
     if is_name {
         return Ok(());
     }
     let start: String = text.escape_debug().take(40).collect();
-    Err(format!("the name of {what} cannot be: `{start}`"))
+    Err(format!("{what} cannot be called `{start}`"))
 }
 
 #[cfg(test)]
@@ -464,7 +483,22 @@ mod tests {
             (
                 "acme/new",
                 "a\\u001b[31m",
-                "the name of a base model cannot be: `a\\u{1b}[31m`",
+                "a base model cannot be called `a\\u{1b}[31m`",
+            ),
+            (
+                "acme/new",
+                "acme/new model",
+                "a base model cannot be called `acme/new model`",
+            ),
+            (
+                "acme/gone",
+                "see https://acme.example",
+                "a base model cannot be called `see https://acme.example`",
+            ),
+            (
+                "v1",
+                "v1?key=sk",
+                "the API cannot be called `https://api.together.ai/v1?key=sk`",
             ),
             (
                 "2026-11-22T",
@@ -492,6 +526,21 @@ mod tests {
             empty.to_file().unwrap_err().to_string(),
             "it lists no base model"
         );
+        let bare = Fetched {
+            hardware: vec![],
+            ..fetched()
+        };
+        assert_eq!(
+            bare.to_file().unwrap_err().to_string(),
+            "it lists no hardware"
+        );
+        let rows = serde_json::to_string(&fetched().hardware).unwrap();
+        let compact: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let without = compact.to_string().replace(&rows, "[]");
+        assert_eq!(
+            Live::parse(&without).unwrap_err().to_string(),
+            "it lists no hardware"
+        );
         let many = Fetched {
             without_limits: vec!["a".into(); ROWS_MAX + 1],
             ..fetched()
@@ -516,6 +565,32 @@ mod tests {
         assert!(got.contains("upload: fail"), "{got}");
         let got = run(vec![h100, row("8x_nvidia_vr200_288gb", "vr200", 288.0, 8)]);
         assert!(got.contains("upload: unknown"), "{got}");
+    }
+
+    /// A new name may be a base model that is trained in full.
+    #[test]
+    fn a_base_that_is_not_compared_leaves_how_the_others_are_trained_open() {
+        let run = |training: &str| {
+            let mut fetched = fetched();
+            fetched.base_models[0].name = "deepseek-ai/DeepSeek-V3.1".into();
+            fetched.base_models[0].training_types = vec![TrainingType::Lora];
+            let live = Live::parse(&fetched.to_file().unwrap()).unwrap();
+            let repo = format!(
+                "{training}//- config.json +\n{{\"model_type\": \"deepseek_v3\", \"architectures\": [\"DeepseekV3ForCausalLM\"], \"n_routed_experts\": 256}}"
+            );
+            Repo::new(&repo)
+                .with_live(live)
+                .run("base-model-incompatible")
+        };
+        let got = run("training-type: full\n");
+        assert!(
+            got.contains("fine-tune: unknown")
+                && got.contains("`deepseek-ai/DeepSeek-V3.1`, the only base model of the architecture `deepseek_v3`")
+                && got.contains("trained with LoRA only, and training in full was asked for, and the architecture of `acme/new` is not known"),
+            "{got}"
+        );
+        let got = run("training-type: lora\n");
+        assert!(got.contains("fine-tune: pass"), "{got}");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use preflight_model::fact::Gap;
+use preflight_model::release::Release;
 
 use crate::catalog::Catalog;
 use crate::report::{Level, Target};
@@ -247,6 +248,12 @@ impl Policy {
             });
         }
         Ok(policy)
+    }
+
+    /// The release of transformers that the platform loads with; `None` where it is not known.
+    pub fn release(&self) -> Option<Release> {
+        let ceiling = self.platform.transformers_ceiling.known()?;
+        Release::parse(&ceiling.to_string())
     }
 
     /// How much a rule weighs for a target; `None` is off.

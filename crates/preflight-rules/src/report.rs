@@ -167,6 +167,19 @@ pub struct CatalogUsed {
     pub origin: String,
     /// Whether that is more than [`STALE_DAYS`](crate::date::STALE_DAYS) days ago; none where it is not known.
     pub is_stale: Option<bool>,
+    /// Whether that date is still to come; none where it is not known.
+    pub is_future: Option<bool>,
+    /// The hardware beside it; none where the policy does not say which there is.
+    pub hardware: Option<HardwareUsed>,
+}
+
+/// The hardware that a model was judged against, as reports name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HardwareUsed {
+    /// Latest date that any of it stands for, or `unknown`.
+    pub as_of: String,
+    /// Where it is from: `built-in`, or what it was refreshed from.
+    pub origin: String,
 }
 
 /// The report of one model.

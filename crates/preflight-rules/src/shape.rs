@@ -33,6 +33,7 @@ pub(crate) fn ranking_options<'a>(case: &Case<'a>) -> base_models::Options<'a> {
         training_type: case.options.training_type,
         method: case.options.method,
         same_architecture: same.map_or(&[], Vec::as_slice),
+        release: case.policy.release(),
     }
 }
 

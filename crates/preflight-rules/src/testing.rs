@@ -34,6 +34,7 @@ use preflight_model::header::dtype_named;
 use preflight_model::snapshot::{Access, Content, File, Origin, Snapshot, SourceKind};
 
 use crate::case::Options;
+use crate::catalog::TrainingType;
 use crate::evaluate;
 use crate::live::Live;
 use crate::policy::Policy;
@@ -138,6 +139,11 @@ impl Repo {
             let (key, value) = line.split_once(": ").unwrap_or((line, ""));
             match key {
                 "base-model" => repo.options.base_model = Some(value.into()),
+                "training-type" => {
+                    let kinds = [TrainingType::Lora, TrainingType::Full];
+                    let found = kinds.into_iter().find(|kind| kind.as_str() == value);
+                    repo.options.training_type = Some(found.unwrap());
+                }
                 "now" => repo.options.now = value.parse().ok(),
                 "fail-on" => repo.options.fail_on_warning = value == "warning",
                 "policy" => repo.policy = value.into(),

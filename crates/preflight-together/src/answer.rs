@@ -6,8 +6,9 @@ use serde::Deserialize;
 const LIMIT_MAX: i64 = 1 << 30;
 /// Most hardware options.
 const HARDWARE_MAX: usize = 1000;
-/// Most characters of a name.
+/// Most characters of a name, and most parts between its slashes.
 const NAME_MAX: usize = 200;
+const NAME_PARTS_MAX: usize = 4;
 
 /// A base model with its limits. `None` is "not said".
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,6 +148,9 @@ struct Specs {
 impl Hardware {
     /// The options, each id once.
     pub(crate) fn options(self) -> Result<Vec<HardwareOption>, String> {
+        if self.data.is_empty() {
+            return Err("it lists no hardware".into());
+        }
         if self.data.len() > HARDWARE_MAX {
             return Err(format!("it lists more than {HARDWARE_MAX} options"));
         }
@@ -174,10 +178,14 @@ impl Hardware {
     }
 }
 
+/// `org/name`, `8x_nvidia_h200_140gb_sxm`: what the platform calls something, and no sentence.
 fn name(text: &str) -> Result<(), String> {
-    let is_name =
-        !text.is_empty() && text.chars().count() <= NAME_MAX && !text.contains(char::is_control);
-    if is_name {
+    let is_part = |part: &str| {
+        let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        part.starts_with(|c: char| c.is_ascii_alphanumeric()) && part.chars().all(inner)
+    };
+    let is_short = text.len() <= NAME_MAX && text.split('/').count() <= NAME_PARTS_MAX;
+    if is_short && text.split('/').all(is_part) {
         return Ok(());
     }
     let start: String = text.escape_debug().take(40).collect();
@@ -259,6 +267,23 @@ mod tests {
             "`a\\u{1b}[2J` is no name"
         );
         assert!(names(vec!["x".repeat(201)]).is_err());
+        for good in ["a", "acme/base", "Qwen/Qwen3.5-9B", "a/b_c/d"] {
+            assert_eq!(names(vec![good.into()]).unwrap(), [good]);
+        }
+        for odd in [
+            "acme/base sk-key",
+            "acme/",
+            "/base",
+            "a//b",
+            "../base",
+            "https://acme.example",
+            "acme/bäse",
+            "a\"b",
+            "a/b/c/d/e",
+            "",
+        ] {
+            assert!(names(vec![odd.into()]).is_err(), "{odd}");
+        }
         let options = |text: &str| serde_json::from_str::<Hardware>(text).unwrap().options();
         let row = |count: i64, memory: f64| {
             format!(
@@ -266,6 +291,10 @@ mod tests {
             )
         };
         assert_eq!(options(&row(8, 80.0)).unwrap()[0].gpu_count, 8);
+        assert_eq!(
+            options(r#"{"data": []}"#).unwrap_err(),
+            "it lists no hardware"
+        );
         for odd in [
             row(0, 80.0),
             row(-1, 80.0),

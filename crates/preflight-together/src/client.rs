@@ -152,8 +152,13 @@ impl Client {
             let what = format!("it is longer than {BODY_BYTES_MAX} bytes");
             return Err(Failed::lasting(self.odd(path, what)));
         };
-        serde_json::from_slice(&body)
-            .map_err(|error| Failed::lasting(self.odd(path, words(&error.to_string()))))
+        let odd = |what: &str| Failed::lasting(self.odd(path, words(what)));
+        // First of all, because what is told of an odd answer may quote a part of it.
+        let whole = serde_json::from_slice(&body).map_err(|error| odd(&error.to_string()))?;
+        if self.settings.key.is_in(&whole) {
+            return Err(odd("it repeats the API key"));
+        }
+        serde_json::from_slice(&body).map_err(|error| odd(&error.to_string()))
     }
 
     /// What an answer with another status than 200 means.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use reqwest::Url;
 use reqwest::header::HeaderValue;
+use serde_json::Value;
 
 use crate::Error;
 
@@ -15,6 +16,8 @@ const BASE_URL: &str = "https://api.together.ai/v1";
 const PLATFORM: [&str; 2] = ["api.together.ai", "api.together.xyz"];
 /// Most characters of a key; the platform's have some 70.
 const KEY_MAX: usize = 1000;
+/// Fewest characters of a key that is told from a word; a mock server may take any.
+const KEY_TOLD_MIN: usize = 8;
 
 /// An API key. Never shown, neither by `Debug` nor in a message.
 #[derive(Clone, PartialEq, Eq)]
@@ -47,6 +50,19 @@ impl Key {
     /// A server's words without the key: one that echoes what it was sent must not make us show it.
     pub(crate) fn redact(&self, text: &str) -> String {
         text.replace(&self.0, "…")
+    }
+
+    /// Whether an answer repeats it anywhere: what an answer says is kept in a file and shown.
+    pub(crate) fn is_in(&self, answer: &Value) -> bool {
+        let repeats = |text: &str| self.0.len() >= KEY_TOLD_MIN && text.contains(&self.0);
+        match answer {
+            Value::String(text) => repeats(text),
+            Value::Array(items) => items.iter().any(|item| self.is_in(item)),
+            Value::Object(members) => members
+                .iter()
+                .any(|(name, value)| repeats(name) || self.is_in(value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => false,
+        }
     }
 
     /// The value of the header `Authorization`.
@@ -140,6 +156,18 @@ mod tests {
         assert_eq!(format!("{:?}", key.authorization().unwrap()), "Sensitive");
         assert_eq!(key.redact("Bearer sk-secret?"), "Bearer …?");
         assert!(!format!("{:?}", settings(None).unwrap()).contains("secret"));
+        for answer in [
+            r#"{"models": ["acme/sk-secret-7b"]}"#,
+            r#"{"models": ["acme/sk-\u0073ecret"]}"#,
+            r#"{"data": [{"sk-secret": 1}]}"#,
+        ] {
+            let answer = serde_json::from_str(answer).unwrap();
+            assert!(key.is_in(&answer), "{answer}");
+        }
+        let answer = serde_json::from_str(r#"{"models": ["acme/sk-secre"], "t": [1, null]}"#);
+        assert!(!key.is_in(&answer.unwrap()));
+        let word = serde_json::from_str(r#"{"models": ["acme/test"]}"#).unwrap();
+        assert!(!Key::new("test").unwrap().is_in(&word));
         for wrong in ["", "  ", "sk-sec\nret", "sk-sécret"] {
             let error = Key::new(wrong).unwrap_err();
             assert!(

@@ -242,6 +242,10 @@ fn odd_answers() {
             "{text}"
         );
     }
+    assert_eq!(
+        told("hardware", |_| ok(r#"{"data": []}"#)),
+        format!("{odd} `hardware`: it lists no hardware")
+    );
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
     let text = told("hardware", move |_| ok(&deep));
     assert!(text.starts_with(&format!("{odd} `hardware`: ")), "{text}");
@@ -253,6 +257,29 @@ fn odd_answers() {
     let long = format!("{{\"models\": [\"{}\"]}}", "x".repeat(9 << 20));
     let text = told("supported", move |_| ok(&long));
     assert!(text.ends_with("it is longer than 8388608 bytes"), "{text}");
+}
+
+/// What an answer says is kept in a file, and told where it is odd.
+#[test]
+fn an_answer_that_repeats_the_key_is_refused() {
+    let odd = "`127.0.0.1` gives an odd answer to";
+    let names = [
+        format!("acme/{KEY}"),
+        KEY.replace('-', "\\u002d"),
+        format!("{}{KEY}", "x".repeat(35)),
+    ];
+    for name in names {
+        let body = format!(r#"{{"models": ["{name}"]}}"#);
+        assert_eq!(
+            told("supported", move |_| ok(&body)),
+            format!("{odd} `fine-tunes/models/supported`: it repeats the API key")
+        );
+    }
+    let body = HARDWARE.replace("8x_nvidia", KEY);
+    assert_eq!(
+        told("hardware", move |_| ok(&body)),
+        format!("{odd} `hardware`: it repeats the API key")
+    );
 }
 
 #[test]

@@ -105,6 +105,8 @@ pub(crate) fn is_safe_to_print(report: ModelReport) {
             as_of: "2025-01-01".into(),
             origin: "built-in".into(),
             is_stale: None,
+            is_future: None,
+            hardware: None,
         },
         is_check_passed: report.is_check_passed,
         message: report.message.clone(),

@@ -84,6 +84,8 @@ fn judge(snapshot: &Snapshot, policy: &'static Policy) -> Result<bool, String> {
             as_of: "2025-11-08".into(),
             origin: "built-in".into(),
             is_stale: None,
+            is_future: None,
+            hardware: None,
         },
         is_check_passed: model.is_check_passed,
         message: model.message.clone(),

@@ -1,10 +1,11 @@
 //! How the model fills the memory of one GPU of each hardware option, as bars on one scale.
 
+use preflight_rules::fit::ShownGib;
 use preflight_rules::report::{Fit, FitOption, FitVerdict};
 
 use crate::escape::for_terminal;
 use crate::markup::Markup;
-use crate::{units, words};
+use crate::words;
 
 /// Units that a bar is wide.
 const WIDTH: u64 = 1_000;
@@ -98,14 +99,15 @@ fn write_option(page: &mut Markup, fit: &Fit, option: &FitOption, scale: u64) {
 
 /// `9.2 of 71.6 GiB: weights 3.2, cache 0.8, runtime 5.3`.
 fn numbers(option: &FitOption) -> String {
+    let shown = ShownGib::of(option);
     let parts = [
-        ("weights", option.weights_bytes_per_gpu),
-        ("cache", option.cache_bytes_per_gpu),
-        ("runtime", option.overhead_bytes_per_gpu),
+        ("weights", shown.weights),
+        ("cache", shown.cache),
+        ("runtime", shown.overhead),
     ];
     let known = parts
-        .iter()
-        .filter_map(|(part, bytes)| Some(format!("{part} {}", units::gib((*bytes)?))));
+        .into_iter()
+        .filter_map(|(part, gib)| Some(format!("{part} {}", gib?)));
     let known: Vec<String> = known.collect();
     let colon = if known.is_empty() { "" } else { ": " };
     format!("{} GiB{colon}{}", words::needed(option), known.join(", "))

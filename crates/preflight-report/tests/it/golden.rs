@@ -98,12 +98,13 @@ fn a_model_too_large_for_all_hardware_is_shown_the_largest() {
     for option in &mut fit.options {
         option.verdict = FitVerdict::DoesNotFit;
         option.missing_bytes_per_gpu = Some(1 << 30);
+        option.needed_bytes_per_gpu = Some(option.usable_bytes_per_gpu + (1 << 30));
     }
     let text = drawn(&report, PLAIN);
     assert!(text.contains("No hardware is large enough for 1 sequence of 4096 tokens"));
     let last = text.lines().find(|line| line.contains("8x_nvidia_h200"));
     assert!(
-        last.is_some_and(|line| line.ends_with("GiB too much")),
+        last.is_some_and(|line| line.ends_with("  1.0 GiB too much")),
         "{text}"
     );
 }
@@ -125,7 +126,7 @@ fn a_narrow_terminal_shows_the_same_one_below_the_other() {
         [
             "  1x_nvidia_h100_80gb_sxm",
             "    ###############|############==+",
-            "    147.6 of 71.6 GiB: 76.1 GiB too much",
+            "    147.6 of 71.6 GiB: 76.0 GiB too much",
         ]
     );
     for line in text[start..].lines().take_while(|line| !line.is_empty()) {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use preflight_rules::catalog::TrainingType;
 use preflight_rules::report::{
     AdapterSummary, BaseModelMatch, BaseModelScore, BaseModelVerdict, CatalogUsed, Cost,
-    FactsSummary, Finding, Fit, FitOption, FitVerdict, Level, ModelReport, OtherPolicy, Outcome,
-    ParametersSummary, Report, RuleRow, Target, TrainingFit, Verdict,
+    FactsSummary, Finding, Fit, FitOption, FitVerdict, HardwareUsed, Level, ModelReport,
+    OtherPolicy, Outcome, ParametersSummary, Report, RuleRow, Target, TrainingFit, Verdict,
 };
 
 const BOTH: [Target; 2] = Target::ALL;
@@ -93,6 +93,11 @@ fn report(message: &str, models: Vec<ModelReport>) -> Report {
             as_of: "2025-11-20".into(),
             origin: "built-in".into(),
             is_stale: Some(false),
+            is_future: Some(false),
+            hardware: Some(HardwareUsed {
+                as_of: "2025-11-08".into(),
+                origin: "built-in".into(),
+            }),
         },
         is_check_passed: models.iter().all(|model| model.is_check_passed),
         message: message.into(),

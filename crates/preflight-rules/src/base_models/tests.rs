@@ -171,23 +171,72 @@ fn code_llama_counts_as_llama_where_the_policy_says_so() {
     assert!(texts(&judged).contains(&"`code_llama` counts as `llama`"));
 }
 
+/// Llama 4 is one class with and without its vision tower to the causal-LM mapping.
 #[test]
 fn the_text_part_of_a_multimodal_base_matches_with_a_warning() {
     let text = ModelShape {
-        model_type: Some("gemma3_text"),
+        model_type: Some("llama4_text"),
+        ..ModelShape::default()
+    };
+    let scout = base("meta-llama/Llama-4-Scout-17B-16E-Instruct");
+    let judged = judge(scout, &text, &Options::default());
+    assert!(judged.compatible);
+    assert_eq!(judged.architecture, Architecture::TextPart);
+    assert_eq!(judged.reasons[0].weight, Weight::Warns);
+}
+
+/// Gemma 3 is another class with and without its vision tower.
+#[test]
+fn another_class_of_the_same_family_disqualifies() {
+    let of = |model_type| ModelShape {
+        model_type: Some(model_type),
         parameters: Some(999_885_952),
         context_length: Some(32768),
         ..ModelShape::default()
     };
-    let judged = judge(base("google/gemma-3-4b-it"), &text, &Options::default());
-    assert!(judged.compatible);
+    let (text, whole) = (of("gemma3_text"), of("gemma3"));
+    for release in [None, Release::parse("4.55")] {
+        let options = Options {
+            release,
+            ..Options::default()
+        };
+        let judged = judge(base("google/gemma-3-4b-it"), &text, &options);
+        assert!(!judged.compatible);
+        assert_eq!(
+            texts(&judged),
+            [
+                "of the same family, but `gemma3` is loaded as `Gemma3ForConditionalGeneration` and the checkpoint's `gemma3_text` as `Gemma3ForCausalLM`"
+            ]
+        );
+        assert!(!judge(base("google/gemma-3-1b-it"), &whole, &options).compatible);
+        let best = |shape| propose(shape, catalog("together-2025"), &options);
+        assert_eq!(
+            names(&best(&text))[..2],
+            ["google/gemma-3-1b-it", "google/gemma-3-1b-pt"]
+        );
+        assert_eq!(best(&whole).len(), 6);
+    }
+}
+
+/// Where a class is not known, the family counts.
+#[test]
+fn classes_that_are_not_known_do_not_disqualify() {
+    let bare = |model_type: &str| -> BaseModel {
+        let value = serde_json::json!({
+            "name": "acme/new", "hf_repo": null, "model_type": model_type, "architecture": null,
+            "parameters": null, "parameters_from": null, "training_types": [],
+            "context_sft": null, "context_dpo": null, "lora_max_rank": null, "vlm": false,
+        });
+        serde_json::from_value(value).unwrap()
+    };
+    let text = ModelShape {
+        model_type: Some("of_tomorrow_text"),
+        ..ModelShape::default()
+    };
+    let options = Options::default();
+    let tomorrow = bare("of_tomorrow");
+    let judged = super::judge(&tomorrow, catalog("together-2026"), &text, &options);
     assert_eq!(judged.architecture, Architecture::TextPart);
-    assert_eq!(judged.reasons[0].weight, Weight::Warns);
-    let ranked = rank(&text, catalog("together-2025"), &Options::default());
-    assert_eq!(
-        names(&ranked)[..2],
-        ["google/gemma-3-1b-it", "google/gemma-3-1b-pt"]
-    );
 }
 
 #[test]
@@ -270,7 +319,7 @@ fn preference_training_has_its_own_lengths() {
 #[test]
 fn image_variants_come_last_for_text_models_only() {
     let text = ModelShape {
-        model_type: Some("gemma4_text"),
+        model_type: Some("gemma4"),
         parameters: Some(31_000_000_000),
         context_length: Some(262_144),
         ..ModelShape::default()

@@ -44,14 +44,15 @@ fn verdict_as_shown(option: &FitOption, context: u64) -> FitVerdict {
         };
     };
     let Some(cache) = option.cache_bytes_per_gpu else {
-        let too_much = weights.saturating_add(overhead) > usable;
-        return if too_much {
+        assert_eq!(option.needed_bytes_per_gpu, None);
+        let sum = weights.checked_add(overhead);
+        return if sum.is_some_and(|sum| sum > usable) {
             FitVerdict::DoesNotFit
         } else {
             FitVerdict::Unknown
         };
     };
-    let needed = weights.saturating_add(overhead).saturating_add(cache);
+    let needed = weights + overhead + cache;
     assert_eq!(
         option.needed_bytes_per_gpu,
         Some(needed),
@@ -338,7 +339,13 @@ fn a_hostile_config_never_fits_nor_overflows() {
         ..FitRequest::default()
     };
     for option in fit(&long, &hardware(), &request).options {
-        assert_eq!(option.verdict, FitVerdict::DoesNotFit, "{option:?}");
+        assert_eq!(option.verdict, FitVerdict::Unknown, "{option:?}");
+        let because = option.because.as_deref();
+        assert_eq!(because, Some("it takes more memory than can be counted"));
+        // The parts that are known still are, and there is no sum that is none.
+        assert!(option.weights_bytes_per_gpu.is_some() && option.cache_bytes_per_gpu.is_none());
+        let numbers = (option.needed_bytes_per_gpu, option.missing_bytes_per_gpu);
+        assert_eq!(numbers, (None, None));
     }
 }
 

@@ -2,11 +2,12 @@ use preflight_model::fact::Gap;
 use preflight_model::facts::Facts;
 
 use super::config_of;
-use crate::base_models::{ModelShape, Weight, judge, propose};
+use crate::base_models::{ModelShape, Options, Weight, judge, propose, rank};
 use crate::case::Case;
+use crate::catalog::{Catalog, TrainingType};
 use crate::date::{self, STALE_DAYS};
 use crate::policy::Policy;
-use crate::report::{BaseModelMatch, Finding};
+use crate::report::{BaseModelMatch, BaseModelVerdict, Finding};
 use crate::rule::{Category, Findings, Outcome, Rule};
 use crate::shape::{self, ranking_options};
 
@@ -26,14 +27,20 @@ const PROPOSALS: usize = 3;
 fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     let findings = judge_base(facts, case)?;
     let catalog = case.base_models(case.target)?;
-    let old = catalog.filter(|catalog| date::is_stale(&catalog.as_of, case.now) == Some(true));
-    Ok(match old {
-        Some(catalog) => findings.with_note(Finding::new(format!(
-            "the catalog is of {}, more than {STALE_DAYS} days ago: `byom-preflight refresh` asks the platform for the present one",
-            catalog.as_of
-        ))),
-        None => findings,
-    })
+    let Some(catalog) = catalog else {
+        return Ok(findings);
+    };
+    let as_of = &catalog.as_of;
+    let odd = if date::is_stale(as_of, case.now) == Some(true) {
+        format!(
+            "more than {STALE_DAYS} days ago: `byom-preflight refresh` asks the platform for the present one"
+        )
+    } else if date::is_future(as_of, case.now) == Some(true) {
+        "which is still to come: that date or this machine's clock is wrong".into()
+    } else {
+        return Ok(findings);
+    };
+    Ok(findings.with_note(Finding::new(format!("the catalog is of {as_of}, {odd}"))))
 }
 
 fn judge_base(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
@@ -53,30 +60,41 @@ fn judge_base(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
         .take(PROPOSALS)
         .map(|base| format!("`{}`", base.name))
         .collect();
+    let otherwise = trained_otherwise(&shape, catalog, &options);
     let propose_instead = |findings: Findings| {
-        if best.is_empty() {
-            findings.with_fix("choose a checkpoint of an architecture that the catalog has")
-        } else {
-            findings.with_fix(format!("name one of {}", best.join(", ")))
+        if !best.is_empty() {
+            return findings.with_fix(format!("name one of {}", best.join(", ")));
         }
+        findings.with_fix(match &otherwise {
+            Some(other) => other.fix(case.options.base_model.as_deref()),
+            None => "choose a checkpoint of an architecture that the catalog has".into(),
+        })
     };
     let Some(name) = case.options.base_model.as_deref() else {
         if best.is_empty() {
             // A base whose structure is not known never disqualifies.
-            let unknown = catalog.models.iter().find(|base| base.model_type.is_none());
+            let mut ranked = rank(&shape, catalog, &options).into_iter();
+            let unknown = ranked.find(|base| base.verdict == BaseModelVerdict::NotCompared);
             if let Some(base) = unknown {
+                let known = match &otherwise {
+                    Some(other) => other.reason(model_type, &catalog.as_of),
+                    None => {
+                        format!("no base model is known to have the architecture `{model_type}`")
+                    }
+                };
                 return Err(Gap::Unknown(format!(
-                    "no base model is known to have the architecture `{model_type}`, and that of `{}` is not known",
+                    "{known}, and the architecture of `{}` is not known",
                     base.name
                 )));
             }
-            let finding = Finding::in_config(
-                config.root().get("model_type").as_ref(),
-                format!(
+            let text = match &otherwise {
+                Some(other) => other.reason(model_type, &catalog.as_of),
+                None => format!(
                     "no base model of the catalog of {} has the architecture `{model_type}`",
                     catalog.as_of
                 ),
-            );
+            };
+            let finding = Finding::in_config(config.root().get("model_type").as_ref(), text);
             return Ok(propose_instead(Findings::problem(finding)));
         }
         let mut findings = Findings::none().with_note(Finding::new(format!(
@@ -120,6 +138,73 @@ fn judge_base(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     } else {
         propose_instead(findings)
     })
+}
+
+/// Base models that would do if the model were trained in another way than was asked for.
+struct Otherwise {
+    asked: TrainingType,
+    other: TrainingType,
+    /// Best first.
+    names: Vec<String>,
+}
+
+/// The base models of the architecture where none of them is trained as was asked for; none where there is
+/// none at all.
+fn trained_otherwise(
+    shape: &ModelShape,
+    catalog: &Catalog,
+    options: &Options,
+) -> Option<Otherwise> {
+    let asked = options.training_type?;
+    let other = match asked {
+        TrainingType::Full => TrainingType::Lora,
+        TrainingType::Lora => TrainingType::Full,
+    };
+    let instead = Options {
+        training_type: Some(other),
+        ..*options
+    };
+    let names: Vec<_> = propose(shape, catalog, &instead)
+        .into_iter()
+        .map(|base| base.name)
+        .collect();
+    (!names.is_empty()).then_some(Otherwise {
+        asked,
+        other,
+        names,
+    })
+}
+
+impl Otherwise {
+    fn reason(&self, model_type: &str, as_of: &str) -> String {
+        let ways = |kind| match kind {
+            TrainingType::Lora => "with LoRA",
+            TrainingType::Full => "in full",
+        };
+        let which = match self.names.as_slice() {
+            [only] => format!("`{only}`, the only base model"),
+            all => format!("all {} base models", all.len()),
+        };
+        format!(
+            "{which} of the architecture `{model_type}` in the catalog of {as_of} {} trained {} only, and training {} was asked for",
+            if self.names.len() == 1 { "is" } else { "are" },
+            ways(self.other),
+            ways(self.asked)
+        )
+    }
+
+    /// `named` is what the user named as base model.
+    fn fix(&self, named: Option<&str>) -> String {
+        let way = format!("pass `--training-type {}`", self.other.as_str());
+        match named {
+            Some(name) if !self.names.iter().any(|known| known == name) => {
+                let best = self.names.iter().take(PROPOSALS);
+                let best: Vec<_> = best.map(|name| format!("`{name}`")).collect();
+                format!("name one of {} and {way}", best.join(", "))
+            }
+            _ => way,
+        }
+    }
 }
 
 /// What is to be said where every base model of the architecture trains with longer sequences than the
@@ -212,6 +297,15 @@ mod tests {
     }
 
     #[test]
+    fn a_catalog_of_the_future_says_so() {
+        let on = |now: &str| run(&format!("now: {now}\n"));
+        let note = "note: the catalog is of 2025-11, which is still to come: that date or this machine's clock is wrong";
+        // The last second of October 2025, and the next.
+        assert!(on("1761955199").contains(note), "{}", on("1761955199"));
+        assert!(!on("1761955200").contains("still to come"));
+    }
+
+    #[test]
     fn the_publishers_name_is_translated() {
         let got = run("base-model: meta-llama/Llama-3.1-8B-Instruct\n");
         assert!(
@@ -229,6 +323,46 @@ mod tests {
             "{got}"
         );
         assert!(!run("").contains("as short as"));
+    }
+
+    /// The reason is how they are trained, and not that there are none.
+    #[test]
+    fn bases_that_are_trained_with_lora_only() {
+        let deepseek = |first: &str| {
+            run(&format!(
+                "training-type: full\n{first}//- config.json +\n{{\"model_type\": \"deepseek_v3\", \"architectures\": [\"DeepseekV3ForCausalLM\"], \"n_routed_experts\": 256}}"
+            ))
+        };
+        let got = deepseek("");
+        assert!(
+            got.starts_with("fine-tune: fail\n")
+                && got.contains("all 7 base models of the architecture `deepseek_v3` in the catalog of 2025-11 are trained with LoRA only, and training in full was asked for")
+                && got.ends_with("fix: pass `--training-type lora`\n"),
+            "{got}"
+        );
+        let got = deepseek("base-model: deepseek-ai/DeepSeek-V3\n");
+        assert!(
+            got.contains("trained with LoRA only, and full fine-tuning was asked for")
+                && got.ends_with("fix: pass `--training-type lora`\n"),
+            "{got}"
+        );
+        let got = deepseek("base-model: Qwen/Qwen3-0.6B\n");
+        assert!(
+            got.contains("fix: name one of `deepseek-ai/DeepSeek-")
+                && got.ends_with(" and pass `--training-type lora`\n"),
+            "{got}"
+        );
+        // A base that is not known is trained with LoRA only, too: it cannot be the one.
+        let got = deepseek("policy: together-2026-07\n");
+        assert!(
+            got.contains("`deepseek-ai/DeepSeek-V3.1`, the only base model of the architecture `deepseek_v3` in the catalog of 2026-07"),
+            "{got}"
+        );
+        let got = run("training-type: full\n//- config.json +\n{\"model_type\": \"mpt\"}");
+        assert!(
+            got.contains("fix: choose a checkpoint of an architecture that the catalog has"),
+            "{got}"
+        );
     }
 
     /// Gemma 4 has dense models and models with experts under one type and class.

@@ -4,7 +4,7 @@ use preflight_model::task::Task;
 
 use super::config_of;
 use crate::case::Case;
-use crate::fit::NodeFit;
+use crate::fit::{NodeFit, ShownGib};
 use crate::report::{Finding, FitOption};
 use crate::rule::{Category, Findings, Outcome, Rule};
 
@@ -45,17 +45,11 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
 }
 
 fn too_small(closest: &FitOption) -> String {
-    let missing = closest.missing_bytes_per_gpu.unwrap_or_default();
-    let usable = closest.usable_bytes_per_gpu;
+    let shown = ShownGib::of(closest);
     format!(
         "even `{}` is too small: {} GiB are needed on each GPU, {} can be used",
         closest.hardware,
-        gib(usable.saturating_add(missing)),
-        gib(usable)
+        shown.needed.unwrap_or_default(),
+        shown.usable
     )
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a figure to show")]
-fn gib(bytes: u64) -> String {
-    format!("{:.1}", bytes as f64 / 1024.0 / 1024.0 / 1024.0)
 }
