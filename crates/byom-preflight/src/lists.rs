@@ -49,9 +49,10 @@ pub(crate) fn rules(choice: &PolicyChoice) -> Result<(), Failure> {
         &rows,
         screen::width().into(),
     );
+    let foot = format!("Levels of policy {}, as of {}.", policy.id, policy.as_of);
     screen::print(&format!(
-        "{table}\nLevels of policy {}, as of {}.\n",
-        policy.id, policy.as_of
+        "{table}\n{}\n",
+        paragraph(&foot, screen::width().into())
     ))
 }
 

@@ -183,6 +183,7 @@ impl Otherwise {
         };
         let which = match self.names.as_slice() {
             [only] => format!("`{only}`, the only base model"),
+            [_, _] => "both base models".into(),
             all => format!("all {} base models", all.len()),
         };
         format!(
