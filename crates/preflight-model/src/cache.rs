@@ -10,6 +10,7 @@ mod layers;
 mod state;
 
 use crate::config::{Config, Section};
+use crate::release;
 use family::Family;
 use layers::{LAYERS_MAX, LayerKind};
 
@@ -173,8 +174,23 @@ impl KvCache {
     fn read(config: &Config, keeper: Keeper) -> Option<Self> {
         let text = config.text();
         let family = Family::of(text.model_type()?)?;
+        // An encoder, or a class of its own, inside code that is not known here says nothing of what is kept.
+        if within_own_code(config).is_some()
+            && (family == Family::Encoder || text.given("auto_map").is_some())
+        {
+            return None;
+        }
         Self::new(family.groups(&text, keeper)?)
     }
+}
+
+/// The type of the language model inside a class that no release of transformers has: the repository's own
+/// code is around it. Its cache is taken for that of the language model, and what that code keeps besides is
+/// not known.
+pub(crate) fn within_own_code(config: &Config) -> Option<&str> {
+    let outer = config.model_type()?;
+    let inner = config.text().model_type().filter(|inner| *inner != outer)?;
+    release::model_type_since(outer).is_none().then_some(inner)
 }
 
 /// Tokens of all sequences that a layer holds at once: all of them, or each sequence's window and, once,

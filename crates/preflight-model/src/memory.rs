@@ -10,7 +10,7 @@ mod split;
 mod training;
 mod weights;
 
-use crate::cache::{KvCache, KvDtype};
+use crate::cache::{KvCache, KvDtype, within_own_code};
 use crate::config::Config;
 use crate::quantization::Quantization;
 
@@ -65,6 +65,8 @@ pub struct Footprint {
     pub weights: WeightBytes,
     /// What a sequence keeps; `None` where the architecture's cache is not known.
     pub cache: Option<KvCache>,
+    /// Model type whose cache that is, where it is that of a language model inside the repository's own code.
+    pub cache_of: Option<String>,
     /// KV heads that GPUs share.
     pub kv_heads: Option<u64>,
     /// What has to divide among the GPUs.
@@ -78,9 +80,12 @@ pub struct Footprint {
 impl Footprint {
     /// Everything that the config says about it.
     pub fn new(config: &Config, quantization: Option<&Quantization>, weights: WeightBytes) -> Self {
+        let cache = KvCache::of_engine(config);
+        let within = within_own_code(config).filter(|_| cache.is_some());
         Self {
             weights,
-            cache: KvCache::of_engine(config),
+            cache_of: within.map(str::to_owned),
+            cache,
             kv_heads: kv_heads(config),
             divisions: Divisions::new(config, quantization),
             context_length: crate::context::context_length(&config.text()),

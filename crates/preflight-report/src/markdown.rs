@@ -135,7 +135,9 @@ fn write_model(blocks: &mut Vec<String>, report: &Report, model: &ModelReport) {
     write_ignored(blocks, model);
     if !model.fit.options.is_empty() {
         let needs = inline(&words::fit(&model.fit));
-        blocks.push(format!("### Hardware\n\n{needs}.\n"));
+        let assumed = words::assumed(&model.fit);
+        let assumed = assumed.map_or_else(String::new, |text| format!("\n{}.\n", inline(&text)));
+        blocks.push(format!("### Hardware\n\n{needs}.\n{assumed}"));
         blocks.push(hardware(model));
     }
     write_base_models(blocks, model);

@@ -182,6 +182,14 @@ fn because(option: &FitOption) -> String {
     })
 }
 
+/// What the cache was taken for, where that is an assumption.
+pub(crate) fn assumed(fit: &Fit) -> Option<String> {
+    let inner = escape::for_terminal(fit.cache_of.as_deref()?, MESSAGE_MAX);
+    Some(format!(
+        "The cache is that of `{inner}`, the language model inside; what the repository's own code around it keeps is not known"
+    ))
+}
+
 /// What training takes, and on what.
 pub(crate) fn training(training: &TrainingFit) -> [String; 2] {
     let on = |hardware: &Option<String>| {

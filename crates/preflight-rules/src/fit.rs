@@ -92,6 +92,7 @@ pub fn fit(model: &Footprint, hardware: &[HardwareOption], request: &FitRequest)
         kv_dtype: request.kv_dtype.as_str().into(),
         gpu_memory_utilization: request.gpu_memory_utilization,
         load_dtype: load_dtype.into(),
+        cache_of: model.cache_of.clone(),
         smallest,
         endpoint_commands: endpoint_commands.unwrap_or_default(),
         options,

@@ -324,6 +324,9 @@ pub struct Fit {
     pub gpu_memory_utilization: f64,
     /// Type the weights are loaded in: `as stored`, or `BF16` for 32-bit files.
     pub load_dtype: String,
+    /// Model type whose cache was counted, where it is that of a language model inside the repository's own
+    /// code: what that code keeps besides is not known.
+    pub cache_of: Option<String>,
     /// Smallest option that fits.
     pub smallest: Option<String>,
     /// What to run to serve the model on it, once it is uploaded; empty where none fits.

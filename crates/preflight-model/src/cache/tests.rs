@@ -397,3 +397,35 @@ fn agrees_with_the_measured_caches() {
     assert!(compared >= 65, "compared only {compared}");
     assert_eq!(unknown, ["rwkv-169m"]);
 }
+
+/// The class around a language model may be the repository's own: what it keeps is an assumption, which is told,
+/// and none where the language model is the repository's own as well.
+#[test]
+fn a_language_model_inside_code_that_is_not_known() {
+    let inside = |outer: &str, text: &str| {
+        config(&format!(
+            r#"{{"model_type": "{outer}", "auto_map": {{"AutoModel": "m.M"}}, "text_config": {{{text}}}}}"#
+        ))
+    };
+    let qwen = r#""model_type": "qwen3", "hidden_size": 2560, "num_hidden_layers": 36,
+        "num_attention_heads": 32, "num_key_value_heads": 8, "head_dim": 128"#;
+    let own = format!(r#"{qwen}, "auto_map": {{"AutoModelForCausalLM": "m.Q"}}"#);
+    let bert = r#""model_type": "bert""#;
+    for (outer, text, is_known, within) in [
+        ("andesvl-aimv2-qwen3", qwen, true, Some("qwen3")),
+        ("andesvl-aimv2-qwen3", &own, false, Some("qwen3")),
+        ("andesvl-aimv2-qwen3", bert, false, Some("bert")),
+        ("llava", qwen, true, None),
+        ("llava", &own, true, None),
+    ] {
+        let config = inside(outer, text);
+        assert_eq!(
+            KvCache::of_engine(&config).is_some(),
+            is_known,
+            "{outer} {text}"
+        );
+        assert_eq!(within_own_code(&config), within, "{outer} {text}");
+    }
+    let whole = config(LLAMA_70B);
+    assert_eq!(within_own_code(&whole), None);
+}

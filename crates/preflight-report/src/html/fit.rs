@@ -11,6 +11,8 @@ use crate::words;
 const WIDTH: u64 = 1_000;
 /// Most characters of a name of hardware.
 const NAME_MAX: usize = 140;
+/// Most characters of what is assumed.
+const ASSUMED_MAX: usize = 400;
 
 pub(super) fn write(page: &mut Markup, fit: &Fit) {
     if fit.options.is_empty() {
@@ -34,6 +36,11 @@ pub(super) fn write(page: &mut Markup, fit: &Fit) {
     page.raw(", cache ")
         .text(&fit.kv_dtype)
         .raw(". An estimate.</p>\n");
+    if let Some(assumed) = words::assumed(fit) {
+        page.raw("<p class=\"small quiet\">");
+        super::inline(page, &assumed, ASSUMED_MAX);
+        page.raw(".</p>\n");
+    }
     page.raw("<ul class=\"legend\" aria-label=\"Colours of the bars\">");
     for (class, word) in [
         ("weights", "weights"),

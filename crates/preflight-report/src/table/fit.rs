@@ -46,6 +46,9 @@ pub(super) fn write(screen: &mut Screen, fit: &Fit) {
         fit.kv_dtype
     );
     screen.paragraph("  ", &how, Keep::Words);
+    if let Some(assumed) = words::assumed(fit) {
+        screen.paragraph("  ", &format!("{assumed}."), Keep::Words);
+    }
     if let Some(training) = &fit.training {
         write_training(screen, training);
     }

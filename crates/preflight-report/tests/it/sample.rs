@@ -63,7 +63,7 @@ fn fill(model: &mut ModelReport, text: &str) {
         target_modules: vec![text.into()],
         base_model: some(),
     });
-    model.fit.load_dtype = text.into();
+    (model.fit.load_dtype, model.fit.cache_of) = (text.into(), some());
     for option in &mut model.fit.options {
         option.hardware = text.into();
         option.because = some();
@@ -200,6 +200,7 @@ fn good_model() -> ModelReport {
             kv_dtype: "BF16".into(),
             gpu_memory_utilization: 0.9,
             load_dtype: "as stored".into(),
+            cache_of: None,
             smallest: Some("1x_nvidia_a100_80gb_sxm".into()),
             endpoint_commands: vec![
                 "together endpoints create --model MODEL_NAME --hardware 1x_nvidia_a100_80gb_sxm"
@@ -394,6 +395,7 @@ fn hostile_model() -> ModelReport {
             kv_dtype: "BF16".into(),
             gpu_memory_utilization: 0.9,
             load_dtype: "as stored".into(),
+            cache_of: Some("qwen3".into()),
             smallest: None,
             options: options([
                 FitVerdict::DoesNotFit,

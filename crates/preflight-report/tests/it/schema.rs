@@ -129,6 +129,7 @@ fn what_was_never_worked_out_is_null() {
         "kv_dtype",
         "gpu_memory_utilization",
         "load_dtype",
+        "cache_of",
         "smallest",
     ] {
         assert_eq!(fit[field], Value::Null, "{field}");

@@ -436,3 +436,20 @@ fn the_worked_example_of_the_guide_is_true() {
         assert!(guide.contains(&row), "the guide lacks: {row}");
     }
 }
+
+/// What is assumed of the repository's own code is in the report; of other models nothing is assumed, nor
+/// where the language model is the repository's own as well.
+#[test]
+fn whose_cache_was_counted_is_told_where_it_is_an_assumption() {
+    let of = |outer: &str, text: &str| {
+        let config = format!(r#"{{"model_type": "{outer}", "text_config": {text}}}"#);
+        let model = model(&config, WeightBytes::exactly(1 << 30));
+        let fit = fit(&model, &hardware(), &FitRequest::default());
+        (fit.cache_of, fit.options[0].verdict)
+    };
+    let llama = || Some("llama".to_owned());
+    let own = SMOLLM2.replace('}', r#", "auto_map": {}}"#);
+    assert_eq!(of("andesvl", SMOLLM2), (llama(), FitVerdict::Fits));
+    assert_eq!(of("andesvl", &own), (None, FitVerdict::Unknown));
+    assert_eq!(of("llava", SMOLLM2), (None, FitVerdict::Fits));
+}
