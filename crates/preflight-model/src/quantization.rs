@@ -1,5 +1,9 @@
 //! How the weights are quantised, wherever the repository says so.
 
+mod exclusions;
+
+pub use exclusions::Exclusions;
+
 use crate::config::Config;
 use crate::json::{Cursor, Document, Place};
 use crate::release;
@@ -16,6 +20,8 @@ pub struct Quantization {
     pub layout: Layout,
     /// Every width of weights that the repository speaks of: for all, for a group of layers, for one.
     pub schemes: Vec<Scheme>,
+    /// Which modules are left as they are.
+    pub exclusions: Exclusions,
     /// File that says so.
     pub path: &'static str,
     /// Where in the file.
@@ -94,6 +100,7 @@ pub fn of_quanto() -> Quantization {
         bits: None,
         layout: Layout::Quanto,
         schemes: Vec::new(),
+        exclusions: Exclusions::default(),
         path: QUANTO_MAP,
         place: Place {
             pointer: String::new(),
@@ -185,6 +192,7 @@ fn read(
     let layout = layout(method.as_deref(), section);
     Quantization {
         schemes: schemes(section, layout, bits),
+        exclusions: exclusions::read(section),
         layout,
         method,
         bits,

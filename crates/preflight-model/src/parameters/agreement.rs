@@ -3,6 +3,7 @@
 
 use super::companions::unsuited;
 use super::layouts::{Stored, find};
+use super::misplaced;
 use crate::header::Tensor;
 use crate::quantization::{Layout, Quantization, Scheme};
 
@@ -14,7 +15,7 @@ pub(super) fn contradiction(quantization: &Quantization, stored: &Stored<'_>) ->
     // The first by name, so that the answer does not depend on the order of a map.
     let mut names: Vec<&str> = stored.keys().copied().collect();
     names.sort_unstable();
-    names.into_iter().find_map(|name| {
+    let in_packing = names.into_iter().find_map(|name| {
         let tensor = stored.get(name)?;
         unsuited(tensor, quantization, stored).or_else(|| match quantization.layout {
             Layout::Gptq | Layout::Awq => {
@@ -31,7 +32,8 @@ pub(super) fn contradiction(quantization: &Quantization, stored: &Stored<'_>) ->
             }
             _ => None,
         })
-    })
+    });
+    in_packing.or_else(|| misplaced::find(quantization, stored))
 }
 
 /// Whether it is state that bitsandbytes keeps for one width alone.

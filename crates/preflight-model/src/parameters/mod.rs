@@ -14,6 +14,7 @@ mod counter;
 mod experts;
 mod held;
 mod layouts;
+mod misplaced;
 mod role;
 mod ties;
 

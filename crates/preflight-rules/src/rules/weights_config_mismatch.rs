@@ -468,6 +468,42 @@ model.embed_tokens.weight BF16 [64, 16]
         assert!(incomplete.contains(": fail\n"), "{incomplete}");
     }
 
+    #[test]
+    fn modules_that_are_stored_otherwise_than_the_config_lists_them_are_undecided() {
+        let packed_as =
+            |name: &str| format!("{name} F8_E4M3 [16, 16]\n{name}_scale_inv F32 [1, 1]\n");
+        let key = "model.layers.0.self_attn.k_proj.weight";
+        let layer = LAYER.replace(&format!("{key} BF16 [16, 16]\n"), &packed_as(key));
+        let second: Vec<String> = layer
+            .lines()
+            .filter(|line| line.contains("layers.0."))
+            .map(|line| line.replace("layers.0.", "layers.1."))
+            .collect();
+        let second = second.join("\n");
+        let first_query = packed_as("model.layers.0.self_attn.q_proj.weight");
+        let of = |section: &str, query: &str| {
+            run(&format!(
+                "//- config.json +\n{{\"num_hidden_layers\": 2, \"quantization_config\": {section}}}\n//- model.safetensors\n{HEAD}{layer}{first_query}{second}\n{query}"
+            ))
+        };
+        let query = "model.layers.1.self_attn.q_proj.weight";
+        let (plain, packed) = (format!("{query} BF16 [16, 16]\n"), packed_as(query));
+        let all = r#"{"quant_method": "fp8"}"#;
+        let some = r#"{"quant_method": "fp8", "modules_to_not_convert": ["model.layers.1.self_attn.q_proj"]}"#;
+        assert_eq!(of(all, &packed), PASS);
+        assert_eq!(of(some, &plain), PASS);
+        for (section, query, says) in [
+            (all, plain, "is plain where other layers have it packed"),
+            (some, packed, "is packed, and config.json lists"),
+        ] {
+            let got = of(section, &query);
+            assert!(
+                got.starts_with("upload, fine-tune: unknown\n") && got.contains(says),
+                "{got}"
+            );
+        }
+    }
+
     /// One layer of 64 inputs and 16 outputs in the words of GPTQ or AWQ.
     #[test]
     fn containers_that_the_config_does_not_describe_are_undecided() {

@@ -1,0 +1,142 @@
+//! Modules that a quantisation leaves as they are, as the config lists them.
+
+use crate::json::{Cursor, Value};
+
+/// Keys of such lists, each of another tool.
+const KEYS: [&str; 7] = [
+    "modules_to_not_convert",
+    "llm_int8_skip_modules",
+    "ignored_layers",
+    "ignore",
+    "skip_modules",
+    "exclude_modules",
+    "linear_weights_not_to_quantize",
+];
+
+/// Keys under which single modules have settings of their own, which may be none.
+const OF_SINGLE_MODULES: [&str; 5] = [
+    "dynamic",
+    "extra_config",
+    "modules_in_block_to_quantize",
+    "layer_quant_config",
+    "quantized_layers",
+];
+
+/// What `quantization_config` says of modules that are not quantised.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Exclusions {
+    /// Names of modules, or parts of names, as written.
+    pub names: Vec<String>,
+    /// Whether more than names decides: patterns, kinds of modules, settings of single ones. What is not
+    /// among the names may then be left out all the same.
+    pub is_open: bool,
+}
+
+/// The exclusions of a section.
+pub(super) fn read(section: &Cursor<'_>) -> Exclusions {
+    let mut exclusions = Exclusions::default();
+    for list in KEYS.iter().filter_map(|key| section.get_set(key)) {
+        exclusions.is_open |= !list.is_array();
+        for entry in list.elements() {
+            match entry.as_str() {
+                Some(name) if is_name(name) => exclusions.names.push(name.to_owned()),
+                _ => exclusions.is_open = true,
+            }
+        }
+    }
+    let is_filled = |value: Cursor<'_>| match value.value() {
+        Value::Array(_) => value.elements().next().is_some(),
+        Value::Object(_) => value.members().next().is_some(),
+        _ => true,
+    };
+    let settings = OF_SINGLE_MODULES
+        .iter()
+        .filter_map(|key| section.get_set(key));
+    exclusions.is_open |= settings.into_iter().any(is_filled) || targets_some(section);
+    exclusions
+}
+
+/// A name, or one with `*` in it; no pattern of another language and no kind of module (`Linear`).
+fn is_name(entry: &str) -> bool {
+    let is_kind = !entry.contains('.') && entry.starts_with(|first: char| first.is_uppercase());
+    let is_pattern =
+        entry.starts_with("re:") || entry.contains(['^', '$', '|', '\\', '(', '[', '?']);
+    !entry.is_empty() && !is_kind && !is_pattern
+}
+
+/// Whether a group of compressed-tensors is for less than all linear layers.
+fn targets_some(section: &Cursor<'_>) -> bool {
+    let groups = section.get("config_groups");
+    let is_all = |group: &Cursor<'_>| {
+        let targets = group.get("targets");
+        let names = targets.iter().flat_map(Cursor::elements);
+        let mut names = names.map(|name| name.as_str() == Some("Linear")).peekable();
+        names.peek().is_some() && names.all(|is_linear| is_linear)
+    };
+    let groups = groups.iter().flat_map(Cursor::members);
+    groups.into_iter().any(|(_, group)| !is_all(&group))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::Document;
+
+    #[test]
+    fn lists_and_what_else_decides() {
+        for (text, names, is_open) in [
+            ("{}", &[][..], false),
+            (
+                r#"{"modules_to_not_convert": null, "dynamic": {}}"#,
+                &[],
+                false,
+            ),
+            (
+                r#"{"ignore": ["lm_head", "model.layers.0*"]}"#,
+                &["lm_head", "model.layers.0*"],
+                false,
+            ),
+            (
+                r#"{"ignored_layers": ["a.b"], "modules_to_not_convert": ["c"]}"#,
+                &["c", "a.b"],
+                false,
+            ),
+            (r#"{"llm_int8_skip_modules": ["a", 7]}"#, &["a"], true),
+            (r#"{"modules_to_not_convert": "lm_head"}"#, &[], true),
+            (
+                r#"{"ignore": ["lm_head", "re:.*gate$"]}"#,
+                &["lm_head"],
+                true,
+            ),
+            (r#"{"ignore": ["LlamaAttention"]}"#, &[], true),
+            (r#"{"dynamic": {"-:.*gate": {}}}"#, &[], true),
+            (
+                r#"{"modules_in_block_to_quantize": [["q_proj"]]}"#,
+                &[],
+                true,
+            ),
+            (
+                r#"{"config_groups": {"a": {"targets": ["Linear"]}}}"#,
+                &[],
+                false,
+            ),
+            (
+                r#"{"config_groups": {"a": {"targets": ["Linear"]}, "b": {"targets": ["model.layers.1.mlp"]}}}"#,
+                &[],
+                true,
+            ),
+            (r#"{"config_groups": {"a": {"targets": []}}}"#, &[], true),
+        ] {
+            let document = Document::parse(text.as_bytes()).unwrap();
+            let found = read(&document.root());
+            assert_eq!(
+                (&*found.names, found.is_open),
+                (
+                    &names.iter().map(ToString::to_string).collect::<Vec<_>>()[..],
+                    is_open
+                ),
+                "{text}"
+            );
+        }
+    }
+}
