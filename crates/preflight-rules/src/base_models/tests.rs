@@ -623,3 +623,40 @@ fn a_base_that_is_only_a_name_is_not_compared() {
         ]
     );
 }
+
+/// Whatever is compared, a base model never rules itself out, with the class that its file names or that the
+/// loader makes of its type.
+#[test]
+fn every_base_model_suits_itself() {
+    let mut compared = 0;
+    for catalog in Catalog::shipped() {
+        for base in &catalog.models {
+            let Some(model_type) = base.model_type.as_deref() else {
+                continue;
+            };
+            for release in [None, Release::parse("4.55"), Some(Release::newest())] {
+                let loaded = release::causal_lm_class(Release::newest(), model_type);
+                for class in [base.architecture.as_deref(), loaded, None] {
+                    let shape = ModelShape {
+                        model_type: Some(model_type),
+                        class,
+                        parameters: base.parameters,
+                        context_length: base.context_sft,
+                        is_multimodal: base.vlm,
+                        structure: base.structure().cloned(),
+                        ..ModelShape::default()
+                    };
+                    let options = Options {
+                        release,
+                        ..Options::default()
+                    };
+                    let judged = super::judge(base, catalog, &shape, &options);
+                    assert!(judged.compatible, "{} {class:?} {judged:?}", base.name);
+                    assert_eq!(judged.architecture, Architecture::Same, "{}", base.name);
+                    compared += 1;
+                }
+            }
+        }
+    }
+    assert!(compared > 900, "{compared}");
+}
