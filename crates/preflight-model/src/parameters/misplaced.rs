@@ -11,8 +11,8 @@ use crate::quantization::{Layout, Quantization};
 /// Most names that are held against entries of the list, so that a hostile config costs no minutes.
 const COMPARISONS_MAX: usize = 1_000_000;
 
-/// Most parts of a name that are looked up: several times what a class has.
-const PARTS_MAX: usize = 24;
+/// Most parts of a name that are looked up: a class has up to ten.
+const PARTS_MAX: usize = 12;
 
 /// What is stored otherwise than the config has it, for people.
 ///
@@ -38,6 +38,7 @@ pub(super) fn find(quantization: &Quantization, stored: &Stored<'_>) -> Option<S
         .filter_map(|tensor| packed_module(tensor, quantization, stored))
         .collect();
     packed_though_excluded(quantization, &packed)
+        .or_else(|| packed_though_not_listed(quantization, &packed))
         .or_else(|| plain_though_packed_elsewhere(quantization, stored, &tensors, &packed))
 }
 
@@ -110,6 +111,42 @@ fn excluding<'a>(
     })
     .map(|(first, last)| &module[begins[first]..begins[last + 1] - 1])
     .find(|run| excluded.contains(run))
+}
+
+/// GPTQ may list what is packed in a block instead.
+/// Source: `convert_model` in optimum 1.27, `optimum/gptq/quantizer.py` (ends of names); vLLM's
+/// `is_layer_gptq_quantized` looks for the entry anywhere in the name (read).
+fn packed_though_not_listed(quantization: &Quantization, packed: &[&str]) -> Option<String> {
+    let listed = &quantization.exclusions.all_else_than;
+    if listed.is_empty() || quantization.layout != Layout::Gptq {
+        return None;
+    }
+    let ends: HashSet<&str> = listed.iter().map(String::as_str).collect();
+    let has_end = |module: &str| {
+        let begins = module.match_indices('.').map(|(at, _)| at + 1);
+        begins
+            .take(PARTS_MAX)
+            .any(|begin| ends.contains(&module[begin..]))
+    };
+    // Nearly all end with an entry, so that few are compared with each of them.
+    let mut left = COMPARISONS_MAX / listed.len();
+    let odd = packed
+        .iter()
+        .filter(|module| layer_of(module).is_some() && !has_end(module));
+    for module in odd {
+        if left == 0 {
+            return Some(
+                "config.json lists too many modules that are packed to look each of them up".into(),
+            );
+        }
+        left -= 1;
+        if !listed.iter().any(|entry| module.contains(entry.as_str())) {
+            return Some(format!(
+                "`{module}` is packed, and config.json does not list it in `modules_in_block_to_quantize`"
+            ));
+        }
+    }
+    None
 }
 
 fn plain_though_packed_elsewhere(
@@ -197,173 +234,4 @@ fn may_cover(entry: &str, name: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Config;
-    use crate::json::Document;
-
-    #[test]
-    fn entries_and_the_names_they_may_mean() {
-        let name = "model.layers.3.self_attn.q_proj.weight";
-        for entry in [
-            "q_proj",
-            "self_attn",
-            "model.layers.3.self_attn.q_proj",
-            "model.layers.3.self_attn.q_proj.weight",
-            "model.language_model.layers.3.self_attn",
-            "language_model.model.layers.3*",
-            "model.layers.3.",
-            "*.self_attn.*",
-            "model.layers.*.self_attn",
-            "*",
-        ] {
-            assert!(may_cover(entry, name), "{entry}");
-        }
-        for entry in [
-            "k_proj",
-            "model.layers.4.self_attn.q_proj",
-            "lm_head",
-            "*.mlp.*",
-        ] {
-            assert!(!may_cover(entry, name), "{entry}");
-        }
-    }
-
-    fn quantization(section: &str) -> Quantization {
-        let text = format!(r#"{{"quantization_config": {section}}}"#);
-        let config = Config::new(Document::parse(text.as_bytes()).unwrap()).unwrap();
-        crate::quantization::find(Some(&config), None, None).unwrap()
-    }
-
-    #[test]
-    fn entries_by_which_a_module_is_left_out() {
-        const BY_PARTS: [&str; 3] = ["bitsandbytes", "fbgemm_fp8", "fp8"];
-        let module = "model.layers.3.self_attn.q_proj";
-        for (entry, methods) in [
-            ("q_proj", &BY_PARTS[..]),
-            ("self_attn", &BY_PARTS),
-            ("layers.3", &BY_PARTS),
-            ("layers", &BY_PARTS),
-            ("self_attn.q_proj", &["fp8"]),
-            (
-                module,
-                &["bitsandbytes", "fbgemm_fp8", "fp8", "compressed-tensors"],
-            ),
-            ("proj", &[]),
-            ("model.layers.4", &[]),
-        ] {
-            let excluded = HashSet::from([entry]);
-            for method in ["bitsandbytes", "fbgemm_fp8", "fp8", "compressed-tensors"] {
-                let said = quantization(&format!(r#"{{"quant_method": "{method}"}}"#));
-                let found = excluding(module, &said, &excluded);
-                let wanted = methods.contains(&method).then_some(entry);
-                assert_eq!(found, wanted, "{entry} {method}");
-            }
-        }
-    }
-
-    /// Three layers of FP8, of which parts are plain, and one more weight.
-    fn with(weight: &'static str, dtype: Dtype) -> Stored<'static> {
-        let tensors = [
-            ("model.layers.0.mlp.up_proj.weight", Dtype::F8_E4M3),
-            ("model.layers.0.mlp.down_proj.weight", Dtype::F8_E4M3),
-            ("model.layers.0.mlp.gate.weight", Dtype::BF16),
-            ("model.layers.1.mlp.up_proj.weight", Dtype::F8_E4M3),
-            ("model.layers.2.mlp.up_proj.weight", Dtype::BF16),
-            (weight, dtype),
-        ];
-        let tensor = |(name, dtype)| {
-            let tensor = Tensor {
-                name,
-                dtype,
-                shape: &[16, 16],
-                bytes: 0,
-            };
-            (name, tensor)
-        };
-        tensors.map(tensor).into()
-    }
-
-    fn of_fp8(settings: &str, weight: &'static str, dtype: Dtype) -> Option<String> {
-        let said = quantization(&format!(r#"{{"quant_method": "fp8"{settings}}}"#));
-        find(&said, &with(weight, dtype))
-    }
-
-    #[test]
-    fn plain_where_others_are_packed() {
-        let weight = "model.layers.1.mlp.down_proj.weight";
-        let found = of_fp8("", weight, Dtype::BF16).unwrap();
-        assert!(
-            found.starts_with("`model.layers.1.mlp.down_proj.weight` is plain where"),
-            "{found}"
-        );
-        let lists_another = r#", "modules_to_not_convert": ["model.layers.7.mlp"]"#;
-        assert!(of_fp8(lists_another, weight, Dtype::F16).is_some());
-        for (settings, weight, dtype) in [
-            ("", weight, Dtype::F8_E4M3),
-            // A router, which no layer has packed, and a whole layer that is kept apart.
-            ("", "model.layers.1.mlp.gate.weight", Dtype::BF16),
-            ("", "model.layers.2.mlp.down_proj.weight", Dtype::BF16),
-            (
-                r#", "modules_to_not_convert": ["model.layers.1.mlp.down_proj"]"#,
-                weight,
-                Dtype::BF16,
-            ),
-            (
-                r#", "ignored_layers": ["model.language_model.layers.1*"]"#,
-                weight,
-                Dtype::BF16,
-            ),
-            (r#", "ignore": ["re:.*down_proj"]"#, weight, Dtype::BF16),
-            (r#", "dynamic": {"-:.*": {}}"#, weight, Dtype::BF16),
-        ] {
-            assert_eq!(
-                of_fp8(settings, weight, dtype),
-                None,
-                "{settings} {weight} {dtype}"
-            );
-        }
-    }
-
-    #[test]
-    fn packed_where_the_config_says_plain() {
-        let weight = "lm_head.weight";
-        for entry in ["lm_head", "mlp", "model.layers.0", "mlp.up_proj"] {
-            let settings = format!(r#", "modules_to_not_convert": ["{entry}"]"#);
-            let found = of_fp8(&settings, weight, Dtype::F8_E4M3).unwrap();
-            assert!(
-                found.ends_with(&format!("lists `{entry}` among what is not")),
-                "{found}"
-            );
-        }
-        for entry in [
-            "gate",
-            "up",
-            "layers.9",
-            "model.layers.*.mlp",
-            "model.layers.2.mlp.up_proj",
-        ] {
-            let settings = format!(r#", "modules_to_not_convert": ["{entry}"]"#);
-            assert_eq!(of_fp8(&settings, weight, Dtype::F8_E4M3), None, "{entry}");
-        }
-    }
-
-    #[test]
-    fn a_list_too_long_to_compare() {
-        let mut said = quantization(r#"{"quant_method": "fp8"}"#);
-        said.exclusions.names = vec!["odel".into(); COMPARISONS_MAX + 1];
-        let stored = with("model.layers.1.mlp.down_proj.weight", Dtype::BF16);
-        let found = find(&said, &stored).unwrap();
-        assert!(found.contains("too many modules"), "{found}");
-        said.exclusions.names.pop();
-        assert_eq!(find(&said, &stored), None);
-    }
-
-    #[test]
-    fn the_layer_and_the_kind() {
-        let module = "model.layers.3.mlp.experts.17.up_proj";
-        assert_eq!(layer_of(module), Some("model.layers.3"));
-        assert_eq!(kind_of(module), "model.layers.#.mlp.experts.#.up_proj");
-        assert_eq!(layer_of("lm_head"), None);
-    }
-}
+mod tests;

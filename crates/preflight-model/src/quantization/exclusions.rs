@@ -17,10 +17,13 @@ const KEYS: [&str; 7] = [
 const OF_SINGLE_MODULES: [&str; 5] = [
     "dynamic",
     "extra_config",
-    "modules_in_block_to_quantize",
+    ALONE,
     "layer_quant_config",
     "quantized_layers",
 ];
+
+/// The key of GPTQ's list of what alone is quantised.
+const ALONE: &str = "modules_in_block_to_quantize";
 
 /// What `quantization_config` says of modules that are not quantised.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -30,6 +33,8 @@ pub struct Exclusions {
     /// Whether more than names decides: patterns, kinds of modules, settings of single ones. What is not
     /// among the names may then be left out all the same.
     pub is_open: bool,
+    /// Ends of names of all that is quantised (GPTQ); empty where nothing says so.
+    pub all_else_than: Vec<String>,
 }
 
 /// The exclusions of a section.
@@ -53,7 +58,27 @@ pub(super) fn read(section: &Cursor<'_>) -> Exclusions {
         .iter()
         .filter_map(|key| section.get_set(key));
     exclusions.is_open |= settings.into_iter().any(is_filled) || targets_some(section);
+    exclusions.all_else_than = section
+        .get(ALONE)
+        .map_or_else(Vec::new, |list| alone(&list));
     exclusions
+}
+
+/// The entries of a list, or of a list of lists; none where one is no text.
+fn alone(list: &Cursor<'_>) -> Vec<String> {
+    let mut names = Vec::new();
+    for entry in list.elements() {
+        if entry.is_array() {
+            names.extend(
+                entry
+                    .elements()
+                    .map(|name| name.as_str().map(str::to_owned)),
+            );
+        } else {
+            names.push(entry.as_str().map(str::to_owned));
+        }
+    }
+    names.into_iter().collect::<Option<_>>().unwrap_or_default()
 }
 
 /// A name, or one with `*` in it; no pattern of another language and no kind of module (`Linear`).
@@ -137,6 +162,20 @@ mod tests {
                 ),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn what_alone_is_quantised() {
+        for (list, names) in [
+            (r#"[["a", "b"], ["c"]]"#, &["a", "b", "c"][..]),
+            (r#"["a"]"#, &["a"]),
+            (r#"[["a"], [7]]"#, &[]),
+            ("null", &[]),
+            ("[]", &[]),
+        ] {
+            let document = Document::parse(format!(r#"{{"{ALONE}": {list}}}"#).as_bytes()).unwrap();
+            assert_eq!(read(&document.root()).all_else_than, names, "{list}");
         }
     }
 }
