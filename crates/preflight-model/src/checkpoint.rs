@@ -11,7 +11,7 @@ use crate::context::context_length;
 use crate::fact::{Defect, Fact};
 use crate::generation_defects;
 use crate::json::Document;
-use crate::parameters::{self, Parameters};
+use crate::parameters::{self, Parameters, Stored};
 use crate::quantization::{self, Quantization};
 use crate::sentence_transformers::{self, SentenceTransformers};
 use crate::snapshot::{Content, File, Snapshot};
@@ -132,8 +132,12 @@ impl<'a> Checkpoint<'a> {
             .files
             .as_ref()
             .map(|_| weights::weights(snapshot, files, config.known()));
+        let stored = weights.known().map_or_else(Stored::new, |weights| {
+            parameters::stored(weights, said.as_ref())
+        });
         let is_leftover = |said: &Quantization| {
-            let of_weights = |weights| parameters::is_leftover(weights, said) == Some(true);
+            let of_weights =
+                |weights| parameters::is_leftover(weights, &stored, said) == Some(true);
             !said.seen_by_loader && weights.known().is_some_and(of_weights)
         };
         let (leftover_quantization, quantization) = match said {
@@ -148,7 +152,7 @@ impl<'a> Checkpoint<'a> {
         };
         let comparison = match (&expected, class, weights.known()) {
             (Some(expected), Some(class), Some(weights)) => {
-                compare(class, expected, weights, quantization.as_ref())
+                compare(class, expected, weights, &stored, quantization.as_ref())
             }
             _ => Fact::Absent,
         };
@@ -161,7 +165,7 @@ impl<'a> Checkpoint<'a> {
                     .and_then(|expected| expected.as_ref().ok()),
                 not_loaded: not_loaded(config.known(), class, comparison.known()),
             };
-            parameters::count(weights, context)
+            parameters::count(weights, &stored, context)
         });
         let adapter = object(snapshot, ADAPTER_CONFIG)
             .and_then(|document| Adapter::read(document).map_or(Fact::Absent, Fact::Known));
@@ -229,7 +233,9 @@ impl<'a> Checkpoint<'a> {
         match (self.config.known(), self.weights.known()) {
             (Some(config), Some(weights)) => {
                 let expected = architecture::expected(class, config);
-                compare(class, &expected, weights, self.quantization.as_ref())
+                let quantization = self.quantization.as_ref();
+                let stored = parameters::stored(weights, quantization);
+                compare(class, &expected, weights, &stored, quantization)
             }
             _ => Fact::Absent,
         }
@@ -334,6 +340,7 @@ fn compare(
     class: &str,
     expected: &Result<Expected, Undescribed>,
     weights: &Weights<'_>,
+    stored: &Stored<'_>,
     quantization: Option<&Quantization>,
 ) -> Fact<Comparison> {
     if weights.format != weights::Format::Safetensors {
@@ -360,7 +367,7 @@ fn compare(
             "it is not known which tensors the method `{method}` puts in place of the weights"
         ));
     }
-    let tensors = parameters::logical_tensors(weights, quantization);
+    let tensors = parameters::logical_tensors(weights, stored, quantization);
     let pairs = tensors.iter().map(|tensor| (&*tensor.name, tensor.shape));
     let found = architecture::compare(expected, pairs);
     // What is wrong in any case stays so.
@@ -368,13 +375,13 @@ fn compare(
     let Some(said) = quantization.filter(|said| is_sound && said.seen_by_loader) else {
         return Fact::Known(found);
     };
-    if parameters::lacks_containers(weights, said) {
+    if parameters::lacks_containers(stored, said) {
         return Fact::Unavailable(format!(
             "config.json says `{}`, and no tensor is packed",
             said.method.as_deref().unwrap_or("quantised")
         ));
     }
-    match parameters::contradiction(weights, said) {
+    match parameters::contradiction(stored, said) {
         Some(why) => Fact::Unavailable(why),
         None => Fact::Known(found),
     }

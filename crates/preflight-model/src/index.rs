@@ -67,6 +67,18 @@ impl<'a> Index<'a> {
             .map(|entry| (&*entry.name, self.shards[entry.shard as usize].as_str()))
     }
 
+    /// Tensors with the number of their shard in [`Self::shards`], sorted by name.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&str, usize)> {
+        let entries = self.entries.iter();
+        entries.map(|entry| (&*entry.name, entry.shard as usize))
+    }
+
+    /// The tensor at a place of [`Self::tensors`], with its shard.
+    pub(crate) fn assignment(&self, at: usize) -> Option<(&str, &str)> {
+        let entry = self.entries.get(at)?;
+        Some((&entry.name, &self.shards[entry.shard as usize]))
+    }
+
     /// The shard that `tensor` is assigned to.
     pub fn shard_of(&self, tensor: &str) -> Option<&str> {
         let at = self

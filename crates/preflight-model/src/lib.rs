@@ -43,6 +43,7 @@ pub mod json;
 pub mod leftovers;
 pub mod memory;
 pub mod parameters;
+mod placement;
 pub mod quantization;
 pub mod release;
 pub mod release5;

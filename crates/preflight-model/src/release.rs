@@ -4,7 +4,7 @@
 //! Data: `data/transformers.json`, made by `tools/transformers_tables.py` from the published packages.
 //! Each minor release was read at its newest patch, so the answers are for "4.55", not "4.55.2".
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::LazyLock;
 
@@ -159,9 +159,13 @@ pub fn tasks(
 /// Where a class name stands in the mappings, in any release, by model type. Some published files
 /// spell it in another case (`MPTForCausalLM`), which is found where no class has the exact name.
 pub fn classes_named(name: &str) -> Vec<ClassUse> {
-    let exact = classes_where(|class| class == name);
+    let Some(uses) = CLASSES.get(&name.to_ascii_lowercase()) else {
+        return Vec::new();
+    };
+    let exact = uses.iter().filter(|found| found.class == name);
+    let exact: Vec<ClassUse> = exact.copied().collect();
     if exact.is_empty() {
-        return classes_where(|class| class.eq_ignore_ascii_case(name));
+        return uses.clone();
     }
     exact
 }
@@ -265,22 +269,26 @@ fn quant_method_span(method: &str) -> Option<Span> {
     TABLE.quant_methods.get(method).copied()
 }
 
-fn classes_where(is_wanted: impl Fn(&str) -> bool) -> Vec<ClassUse> {
-    let mut found = Vec::new();
+/// Where each class stands, by its name in lower case.
+static CLASSES: LazyLock<HashMap<String, Vec<ClassUse>>> = LazyLock::new(|| {
+    let mut found: HashMap<String, Vec<ClassUse>> = HashMap::new();
     for (model_type, row) in &TABLE.model_types {
         for (task, classes) in &row.tasks {
-            for (class, known) in classes.iter().filter(|(class, _)| is_wanted(class)) {
-                found.push(ClassUse {
-                    class,
-                    task,
-                    model_type,
-                    known: *known,
-                });
+            for (class, known) in classes {
+                found
+                    .entry(class.to_ascii_lowercase())
+                    .or_default()
+                    .push(ClassUse {
+                        class,
+                        task,
+                        model_type,
+                        known: *known,
+                    });
             }
         }
     }
     found
-}
+});
 
 type Names<T> = BTreeMap<&'static str, T>;
 

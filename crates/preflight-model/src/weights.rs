@@ -1,8 +1,6 @@
 //! Which weight files the loader would open, decided once: counting, integrity and format all use
 //! [`Weights`].
 
-use std::collections::BTreeMap;
-
 use rayon::prelude::*;
 
 use crate::config::Config;
@@ -10,6 +8,7 @@ use crate::fact::{Defect, Fact};
 use crate::header::{Header, HeaderError, Tensor};
 use crate::index::Index;
 use crate::leftovers::is_leftover;
+use crate::placement::Placement;
 use crate::snapshot::{Content, File, Snapshot};
 use crate::wanted::{ADAPTER_WEIGHTS, INDEX, PYTORCH_INDEX, SINGLE};
 
@@ -67,12 +66,11 @@ pub struct Weights<'a> {
     pub index: Fact<Index<'a>>,
     /// The shards in order; one for a single file. Empty for other formats.
     pub shards: Vec<Shard<'a>>,
-    /// Tensors that lie in another shard than the index says, or in several, with the number of the shard
-    /// that the loader takes them from.
-    pub strays: BTreeMap<String, usize>,
     /// Weight files that the loader leaves alone: other formats, other programs' copies. What a training run
     /// left is told by [`crate::leftovers`].
     pub ignored: Vec<String>,
+    /// How the index and the shards fit together; none without an index.
+    placement: Option<Placement>,
 }
 
 /// One safetensors file that the loader opens.
@@ -94,32 +92,40 @@ impl Weights<'_> {
     /// later one counts. (Run with transformers 4.55.4. Release 5 also takes tensors that the
     /// index does not name.)
     pub fn tensors(&self) -> impl Iterator<Item = Tensor<'_>> {
-        let index = self.index.known();
-        self.shards
-            .iter()
-            .enumerate()
-            .flat_map(move |(number, shard)| {
-                let tensors = shard.header.known().into_iter().flat_map(Header::tensors);
-                tensors.filter(move |tensor| {
-                    let Some(index) = index else {
-                        return true;
-                    };
-                    match self.strays.get(tensor.name) {
-                        Some(taken_from) => *taken_from == number,
-                        None => index.shard_of(tensor.name) == Some(&shard.path),
-                    }
-                })
-            })
+        let (placed, others): (_, &[Shard<'_>]) = match &self.placement {
+            Some(placement) => (Some(placement.taken(&self.shards)), &[]),
+            None => (None, &self.shards),
+        };
+        let headers = others.iter().filter_map(|shard| shard.header.known());
+        placed
+            .into_iter()
+            .flatten()
+            .chain(headers.flat_map(Header::tensors))
     }
 
     /// Tensors of the opened shards that the index does not name: release 5 loads them all the same, where
     /// the class has them. (Run with transformers 5.23.)
     pub fn unnamed(&self) -> impl Iterator<Item = Tensor<'_>> {
+        let placement = self.placement.iter();
+        placement.flat_map(|placement| placement.unnamed(&self.shards))
+    }
+
+    /// Tensors that lie in another shard than the index says, or in several, with the number of the shard
+    /// that the loader takes them from, by name.
+    pub fn strays(&self) -> impl Iterator<Item = (&str, usize)> {
+        let strays = self.placement.iter().flat_map(|it| &it.strays);
+        strays.map(|(name, number)| (name.as_str(), *number))
+    }
+
+    /// Tensors that the index assigns to a shard whose header was read and lacks them, and that no other such
+    /// shard has, with the path of that shard, by name.
+    pub fn unfilled(&self) -> impl Iterator<Item = (&str, &str)> {
         let index = self.index.known();
-        let headers = self.shards.iter().filter_map(|shard| shard.header.known());
-        headers
-            .flat_map(Header::tensors)
-            .filter(move |tensor| index.is_some_and(|index| index.shard_of(tensor.name).is_none()))
+        let both = self.placement.as_ref().zip(index).into_iter();
+        both.flat_map(|(placement, index)| {
+            let unfilled = placement.unfilled.iter();
+            unfilled.filter_map(|&at| index.assignment(at))
+        })
     }
 
     /// Whether every shard's header was read and is sound enough to count.
@@ -176,12 +182,9 @@ pub fn weights<'a>(snapshot: &'a Snapshot, files: &[File], config: Option<&Confi
         .cloned()
         .collect();
     let missing = names.iter().filter(|path| !has(path)).cloned().collect();
-    let strays = index
-        .known()
-        .map(|index| strays(index, &shards))
-        .unwrap_or_default();
+    let placement = index.known().map(|index| Placement::new(index, &shards));
     Weights {
-        strays,
+        placement,
         missing,
         bytes: total_size(snapshot, &names),
         format,
@@ -195,36 +198,6 @@ pub fn weights<'a>(snapshot: &'a Snapshot, files: &[File], config: Option<&Confi
 /// The single weight file of an adapter.
 pub fn adapter_weights(snapshot: &Snapshot) -> Shard<'_> {
     shard(snapshot, ADAPTER_WEIGHTS)
-}
-
-/// Tensors that some shard has although the index assigns them to another one; the last shard that has
-/// them wins. Tensors that the index does not name are not among them.
-fn strays(index: &Index<'_>, shards: &[Shard<'_>]) -> BTreeMap<String, usize> {
-    let mut strays = BTreeMap::new();
-    let in_shards = |number: usize| {
-        let header = shards[number].header.known();
-        header.into_iter().flat_map(Header::tensors)
-    };
-    for (number, shard) in shards.iter().enumerate() {
-        for tensor in in_shards(number) {
-            if index
-                .shard_of(tensor.name)
-                .is_some_and(|assigned| assigned != shard.path)
-            {
-                strays.insert(tensor.name.to_owned(), number);
-            }
-        }
-    }
-    if !strays.is_empty() {
-        for number in 0..shards.len() {
-            for tensor in in_shards(number) {
-                if let Some(last) = strays.get_mut(tensor.name) {
-                    *last = number.max(*last);
-                }
-            }
-        }
-    }
-    strays
 }
 
 fn shard_names(index: &Fact<Index<'_>>) -> Vec<String> {

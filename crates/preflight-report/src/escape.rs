@@ -33,8 +33,15 @@ pub fn for_terminal(text: &str, chars_max: usize) -> String {
 /// parser; harmless to a terminal. Outside its strings JSON is ASCII, so replacing is enough.
 pub(crate) fn in_json(json: &str) -> String {
     let mut safe = String::with_capacity(json.len());
-    for c in json.chars() {
-        if c == '\n' || !is_deceptive(c) {
+    let mut rest = json;
+    // Nearly all of it is plain ASCII, which a look at the bytes tells fast.
+    while let Some(at) = rest.bytes().position(|byte| !is_plain(byte)) {
+        let (plain, from) = rest.split_at(at);
+        safe.push_str(plain);
+        let mut characters = from.chars();
+        let Some(c) = characters.next() else { break };
+        rest = characters.as_str();
+        if !is_deceptive(c) {
             safe.push(c);
             continue;
         }
@@ -43,7 +50,13 @@ pub(crate) fn in_json(json: &str) -> String {
             let _ = write!(safe, "\\u{unit:04x}");
         }
     }
+    safe.push_str(rest);
     safe
+}
+
+/// A printable ASCII character, or the end of a line.
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~' | b'\n')
 }
 
 /// Whether a character is a control, or changes how the text around it looks without being seen.

@@ -40,7 +40,9 @@ impl Modules {
             );
             match base.weights.known() {
                 Some(weights) if weights.is_complete() => {
-                    let tensors = parameters::logical_tensors(weights, base.quantization.as_ref());
+                    let quantization = base.quantization.as_ref();
+                    let stored = parameters::stored(weights, quantization);
+                    let tensors = parameters::logical_tensors(weights, &stored, quantization);
                     Fact::Known(Self {
                         tensors: tensors
                             .into_iter()

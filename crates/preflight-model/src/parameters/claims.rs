@@ -1,6 +1,6 @@
 //! What is said of the quantisation, against what is stored.
 
-use super::{Role, agreement, role, stored};
+use super::{Role, Stored, agreement, role};
 use crate::header::{Dtype, Tensor};
 use crate::quantization::{Layout, Quantization};
 use crate::weights::Weights;
@@ -9,8 +9,8 @@ use crate::weights::Weights;
 const CACHE_SCALES: [&str; 4] = [".k_scale", ".v_scale", ".q_scale", ".kv_scale"];
 
 /// What of the containers contradicts how config.json says they are packed, for people.
-pub fn contradiction(weights: &Weights<'_>, quantization: &Quantization) -> Option<String> {
-    agreement::contradiction(quantization, &stored(weights, Some(quantization)))
+pub fn contradiction(stored: &Stored<'_>, quantization: &Quantization) -> Option<String> {
+    agreement::contradiction(quantization, stored)
 }
 
 /// Whether a method that the loader applies finds nothing that it packed: every weight is a plain float.
@@ -19,7 +19,7 @@ pub fn contradiction(weights: &Weights<'_>, quantization: &Quantization) -> Opti
 /// miss their containers, bitsandbytes and FP8 refuse plain weights; some engines quantise while loading.
 /// Source: `check_quantized_param` and `create_quantized_param` in transformers 4.55.4,
 /// `quantizers/quantizer_{bnb_4bit,bnb_8bit,finegrained_fp8,hqq,mxfp4}.py` (read).
-pub fn lacks_containers(weights: &Weights<'_>, quantization: &Quantization) -> bool {
+pub fn lacks_containers(stored: &Stored<'_>, quantization: &Quantization) -> bool {
     let wants = match quantization.layout {
         Layout::Gptq
         | Layout::Awq
@@ -34,19 +34,21 @@ pub fn lacks_containers(weights: &Weights<'_>, quantization: &Quantization) -> b
             false
         }
     };
-    let stored = stored(weights, Some(quantization));
-    let is_packed = |tensor: Tensor<'_>| match role(&tensor, Some(quantization), &stored) {
+    let is_packed = |tensor: &Tensor<'_>| match role(tensor, Some(quantization), stored) {
         Role::Packed(_) => true,
         Role::Weight(_) => tensor.dtype.bitsize() < 16,
         Role::Opaque(_) | Role::State | Role::Buffer => false,
     };
-    wants && quantization.seen_by_loader && !weights.tensors().any(is_packed)
+    wants && quantization.seen_by_loader && !stored.values().any(is_packed)
 }
 
 /// Whether what is said where the loader does not look is a leftover: every weight is a plain float.
 /// `None` where that is not known, because not every tensor was read or the layout is not known.
-pub fn is_leftover(weights: &Weights<'_>, quantization: &Quantization) -> Option<bool> {
-    let stored = stored(weights, Some(quantization));
+pub fn is_leftover(
+    weights: &Weights<'_>,
+    stored: &Stored<'_>,
+    quantization: &Quantization,
+) -> Option<bool> {
     let is_plain = |tensor: &Tensor<'_>| {
         matches!(
             tensor.dtype,
@@ -54,9 +56,9 @@ pub fn is_leftover(weights: &Weights<'_>, quantization: &Quantization) -> Option
         )
     };
     let is_of_cache = |name: &str| CACHE_SCALES.iter().any(|end| name.ends_with(end));
-    let mut is_certain = weights.is_complete() && weights.tensors().next().is_some();
+    let mut is_certain = weights.is_complete() && !stored.is_empty();
     for tensor in weights.tensors() {
-        match role(&tensor, Some(quantization), &stored) {
+        match role(&tensor, Some(quantization), stored) {
             Role::Buffer => {}
             Role::Weight(_) if is_plain(&tensor) => {}
             Role::State if is_of_cache(tensor.name) => {}

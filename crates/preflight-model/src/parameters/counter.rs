@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::experts::{Experts, is_routed};
 use super::ties::Ties;
-use super::{Context, Held, Parameters, Role, Stored, layer_of, parameter_of, role, stored};
+use super::{Context, Held, Parameters, Role, Stored, layer_of, parameter_of, role};
 use crate::architecture::Naming;
 use crate::config::Config;
 use crate::fact::Fact;
@@ -35,7 +35,7 @@ pub(super) fn predicts_more_tokens(name: &str) -> bool {
 
 pub(super) struct Counter<'a> {
     context: Context<'a>,
-    stored: Stored<'a>,
+    stored: &'a Stored<'a>,
     naming: Option<Naming>,
     not_loaded: HashSet<&'a str>,
     ties: Ties<'a>,
@@ -71,7 +71,7 @@ struct Unused {
 }
 
 impl<'a> Counter<'a> {
-    pub(super) fn new(weights: &'a Weights, context: Context<'a>) -> Self {
+    pub(super) fn new(weights: &'a Weights, stored: &'a Stored<'a>, context: Context<'a>) -> Self {
         let mut context = context;
         // A method that only the loader knows says nothing where there is nothing to unpack.
         let is_plain = |tensor: Tensor<'_>| {
@@ -85,7 +85,7 @@ impl<'a> Counter<'a> {
         }
         let text = context.config.map(Config::text);
         Self {
-            stored: stored(weights, context.quantization),
+            stored,
             naming: context
                 .expected
                 .map(|expected| Naming::new(expected, weights.tensors().map(|tensor| tensor.name))),
@@ -116,7 +116,7 @@ impl<'a> Counter<'a> {
         self.stored_elements = self.plus(self.stored_elements, elements);
         let of_dtype = self.by_dtype.entry(tensor.dtype.to_string()).or_default();
         *of_dtype = of_dtype.saturating_add(elements);
-        let role = role(tensor, self.context.quantization, &self.stored);
+        let role = role(tensor, self.context.quantization, self.stored);
         let held = match role {
             Role::State => {
                 if self.unused_sum(tensor.name).is_none() {
@@ -182,7 +182,7 @@ impl<'a> Counter<'a> {
         if most <= held.least || !is_narrow(most) {
             return held;
         }
-        let parameter = parameter_of(tensor, self.context.quantization, &self.stored);
+        let parameter = parameter_of(tensor, self.context.quantization, self.stored);
         let shape = naming
             .resolve(&parameter)
             .and_then(|name| expected.tensors.get(&*name));

@@ -77,9 +77,13 @@ pub struct Context<'a> {
     pub not_loaded: &'a [String],
 }
 
-/// Counts the parameters of the weights that the loader opens.
-pub fn count(weights: &Weights<'_>, context: Context<'_>) -> Parameters {
-    let mut counter = Counter::new(weights, context);
+/// Counts the parameters of the weights that the loader opens. `stored` are all of its tensors ([`stored`]).
+pub fn count<'a>(
+    weights: &'a Weights<'_>,
+    stored: &'a Stored<'a>,
+    context: Context<'a>,
+) -> Parameters {
+    let mut counter = Counter::new(weights, stored, context);
     for tensor in weights.tensors() {
         counter.add(&tensor);
     }
@@ -99,13 +103,13 @@ pub struct LogicalTensor<'a> {
 /// state of the quantisation left out.
 pub fn logical_tensors<'a>(
     weights: &'a Weights,
+    stored: &Stored<'_>,
     quantization: Option<&Quantization>,
 ) -> Vec<LogicalTensor<'a>> {
-    let stored = stored(weights, quantization);
     weights
         .tensors()
         .filter_map(|tensor| {
-            let (name, shape) = match role(&tensor, quantization, &stored) {
+            let (name, shape) = match role(&tensor, quantization, stored) {
                 Role::State => return None,
                 Role::Buffer | Role::Weight(_) => (Cow::Borrowed(tensor.name), Some(tensor.shape)),
                 // Without a method the loader takes a container for the parameter itself.
@@ -113,7 +117,7 @@ pub fn logical_tensors<'a>(
                     (Cow::Borrowed(tensor.name), Some(tensor.shape))
                 }
                 Role::Packed(_) | Role::Opaque(_) => {
-                    (parameter_of(&tensor, quantization, &stored), None)
+                    (parameter_of(&tensor, quantization, stored), None)
                 }
             };
             Some(LogicalTensor { name, shape })
@@ -121,8 +125,9 @@ pub fn logical_tensors<'a>(
         .collect()
 }
 
-/// All tensors by name, where roles depend on what stands beside a tensor.
-fn stored<'a>(weights: &'a Weights, quantization: Option<&Quantization>) -> Stored<'a> {
+/// All tensors by name, where roles depend on what stands beside a tensor; empty where nothing says that the
+/// weights are quantised.
+pub fn stored<'a>(weights: &'a Weights, quantization: Option<&Quantization>) -> Stored<'a> {
     match quantization {
         Some(_) => weights
             .tensors()

@@ -3,6 +3,7 @@ use std::collections::{HashMap, HashSet};
 use preflight_model::checkpoint::Checkpoint;
 use preflight_model::fact::{Fact, Gap};
 use preflight_model::facts::Facts;
+use preflight_model::header::Header;
 use preflight_model::index::Index;
 use preflight_model::wanted::INDEX;
 use preflight_model::weights::Weights;
@@ -56,37 +57,21 @@ fn compare(
         ));
     }
     let mut bytes = 0_u64;
-    let mut unnamed = 0;
     let mut unread = None;
-    let mut stored: HashMap<&str, HashMap<&str, &[u64]>> = HashMap::new();
     for shard in &weights.shards {
-        let header = match &shard.header {
-            Fact::Known(header) => header,
-            Fact::Unavailable(why) => {
-                unread = Some(why.clone());
-                continue;
+        match &shard.header {
+            Fact::Known(header) => {
+                let of_shard = header.tensors().map(|tensor| tensor.bytes);
+                bytes = of_shard.fold(bytes, u64::saturating_add);
             }
-            Fact::Absent | Fact::Malformed(_) => continue,
-        };
-        let names = stored.entry(&shard.path).or_default();
-        for tensor in header.tensors() {
-            names.insert(tensor.name, tensor.shape);
-            bytes = bytes.saturating_add(tensor.bytes);
-            if index.shard_of(tensor.name).is_none() {
-                unnamed += 1;
-            }
+            Fact::Unavailable(why) => unread = Some(why.clone()),
+            Fact::Absent | Fact::Malformed(_) => {}
         }
     }
     let needs = Needs::of(checkpoint);
     let mut needless = Vec::new();
-    for (tensor, path) in index.tensors() {
-        let is_there = stored
-            .get(path)
-            .is_none_or(|names| names.contains_key(tensor));
-        // A shard that was not read may have it.
-        if is_there || weights.strays.contains_key(tensor) || unread.is_some() {
-            continue;
-        }
+    // A shard that was not read may have it.
+    for (tensor, path) in weights.unfilled().filter(|_| unread.is_none()) {
         if needs.tensor(tensor) {
             findings.push(Finding::in_file(
                 INDEX,
@@ -105,10 +90,12 @@ fn compare(
             ),
         ));
     }
-    for (tensor, &number) in &weights.strays {
+    let places = Places::of_strays(weights);
+    for (tensor, number) in weights.strays() {
         let last = &weights.shards[number].path;
-        findings = of_stray(findings, tensor, last, &stored, major);
+        findings = of_stray(findings, tensor, last, &places, major);
     }
+    let unnamed = weights.unnamed().count();
     if unnamed > 0 {
         findings = findings.with_note(Finding::in_file(
             INDEX,
@@ -184,6 +171,33 @@ fn module(tensor: &str) -> &str {
     tensor.rsplit_once('.').map_or(tensor, |(module, _)| module)
 }
 
+/// In which shards each stray tensor lies, in their order, with its shape there.
+struct Places<'a>(HashMap<&'a str, Vec<(&'a str, &'a [u64])>>);
+
+impl<'a> Places<'a> {
+    fn of_strays(weights: &'a Weights<'_>) -> Self {
+        let mut places: HashMap<_, Vec<_>> = weights
+            .strays()
+            .map(|(name, _)| (name, Vec::new()))
+            .collect();
+        if places.is_empty() {
+            return Self(places);
+        }
+        for shard in &weights.shards {
+            for tensor in shard.header.known().into_iter().flat_map(Header::tensors) {
+                let Some(found) = places.get_mut(tensor.name) else {
+                    continue;
+                };
+                // Twice in one header is told by another rule.
+                if found.last().is_none_or(|(path, _)| *path != shard.path) {
+                    found.push((&shard.path, tensor.shape));
+                }
+            }
+        }
+        Self(places)
+    }
+}
+
 /// A tensor that lies in another shard than the index says, or in several. The loader opens all shards and
 /// takes from each what the index names at all, so the last one counts. Release 4 copies every one of them
 /// into the model, so each must have the right shape there. Run with transformers 4.55.4 and 5.23.0.
@@ -191,15 +205,10 @@ fn of_stray(
     findings: Findings,
     tensor: &str,
     last: &str,
-    stored: &HashMap<&str, HashMap<&str, &[u64]>>,
+    places: &Places<'_>,
     major: u16,
 ) -> Findings {
-    let mut places: Vec<(&str, &[u64])> = stored
-        .iter()
-        .filter_map(|(path, names)| Some((*path, *names.get(tensor)?)))
-        .collect();
-    places.sort_unstable();
-    let message = match places.as_slice() {
+    let message = match places.0.get(tensor).map_or(&[][..], Vec::as_slice) {
         [(only, _)] => format!(
             "tensor `{tensor}` lies in `{only}`, not where the index says; the loader finds it there"
         ),
@@ -213,7 +222,7 @@ fn of_stray(
                 ));
                 return findings;
             }
-            let count = places.len();
+            let count = rest.len() + 1;
             format!(
                 "tensor `{tensor}` lies in {count} shards; the loader takes the last, that of `{last}`, and it counts once"
             )

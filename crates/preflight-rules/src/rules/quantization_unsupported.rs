@@ -34,7 +34,10 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
             None => findings,
         });
     };
-    let is_told = |weights| parameters::is_leftover(weights, quantization).is_some();
+    let is_told = |weights| {
+        let stored = parameters::stored(weights, Some(quantization));
+        parameters::is_leftover(weights, &stored, quantization).is_some()
+    };
     if !quantization.seen_by_loader && !checkpoint.weights.known().is_some_and(is_told) {
         return Err(Gap::Unavailable(format!(
             "{} names a quantisation, and not every tensor was read that would show it",
