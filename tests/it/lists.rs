@@ -175,10 +175,13 @@ fn completions_for_each_shell() {
 
 #[test]
 fn version_and_help() {
-    assert_eq!(
-        run(&["--version"]).stdout,
-        format!("byom-preflight {}\n", env!("CARGO_PKG_VERSION"))
-    );
+    for flag in ["--version", "-V"] {
+        assert_eq!(
+            run(&[flag]).stdout,
+            format!("byom-preflight {}\n", env!("CARGO_PKG_VERSION"))
+        );
+    }
+    assert_eq!(run(&["--version", "--wrong"]).code, 2);
     let help = run(&["--help"]).stdout;
     assert!(
         help.contains("Exit codes: 0 pass, 1 fail, 2 wrong usage, 3 undecided"),

@@ -400,7 +400,8 @@ fn because(why: String) -> Findings {
 }
 
 fn add(rows: &mut Vec<RuleRow>, row: RuleRow) {
-    let same = rows.iter_mut().find(|other| {
+    let mut of_rule = rows.iter_mut().filter(|other| other.id == row.id);
+    let same = of_rule.find(|other| {
         let with_targets = RuleRow {
             targets: other.targets.clone(),
             ..row.clone()

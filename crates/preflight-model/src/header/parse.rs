@@ -168,6 +168,9 @@ fn tensor<'a>(
 
 /// The beginning of a hostile name.
 pub(super) fn shorten(name: &str) -> &str {
+    if name.len() <= SHOWN_MAX {
+        return name;
+    }
     name.char_indices()
         .nth(SHOWN_MAX)
         .map_or(name, |(end, _)| &name[..end])

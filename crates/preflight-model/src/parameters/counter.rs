@@ -8,7 +8,7 @@ use super::{Context, Held, Parameters, Role, Stored, layer_of, parameter_of, rol
 use crate::architecture::Naming;
 use crate::config::Config;
 use crate::fact::Fact;
-use crate::header::Tensor;
+use crate::header::{Dtype, Tensor};
 use crate::memory::{HeldBytes, key_value_share, loaded_bytes};
 use crate::quantization::{Layout, Quantization};
 use crate::weights::{Format, Shard, Weights};
@@ -52,8 +52,8 @@ pub(super) struct Counter<'a> {
     opaque: u64,
     routed: u64,
     stored_elements: u64,
-    by_dtype: BTreeMap<String, u64>,
-    unpacked_by_dtype: BTreeMap<String, u64>,
+    by_dtype: BTreeMap<Dtype, u64>,
+    unpacked_by_dtype: BTreeMap<Dtype, u64>,
     unused: Unused,
     held: HeldBytes,
     /// How much of a fused projection is keys and values.
@@ -114,7 +114,7 @@ impl<'a> Counter<'a> {
     pub(super) fn add(&mut self, tensor: &Tensor<'a>) {
         let elements = tensor.elements();
         self.stored_elements = self.plus(self.stored_elements, elements);
-        let of_dtype = self.by_dtype.entry(tensor.dtype.to_string()).or_default();
+        let of_dtype = self.by_dtype.entry(tensor.dtype).or_default();
         *of_dtype = of_dtype.saturating_add(elements);
         let role = role(tensor, self.context.quantization, self.stored);
         let held = match role {
@@ -150,10 +150,7 @@ impl<'a> Counter<'a> {
             let bits = tensor.dtype.bitsize() as u64;
             self.hold(tensor, loaded_bytes(count, bits).unwrap_or(tensor.bytes));
             self.add_linear(tensor);
-            let of_dtype = self
-                .unpacked_by_dtype
-                .entry(tensor.dtype.to_string())
-                .or_default();
+            let of_dtype = self.unpacked_by_dtype.entry(tensor.dtype).or_default();
             *of_dtype = of_dtype.saturating_add(count);
         } else {
             self.hold(tensor, tensor.bytes);
@@ -282,8 +279,8 @@ impl<'a> Counter<'a> {
                 .and_then(|(total, experts)| experts.active(total, self.routed)),
             stored_elements: complete.then_some(self.stored_elements),
             left_out: self.left_out(),
-            by_dtype: self.by_dtype,
-            unpacked_by_dtype: self.unpacked_by_dtype,
+            by_dtype: named(self.by_dtype),
+            unpacked_by_dtype: named(self.unpacked_by_dtype),
             held: self.held,
             adapter_elements_per_rank: self.adapter_elements_per_rank,
             opaque_tensors: self.opaque,
@@ -404,4 +401,11 @@ impl<'a> Counter<'a> {
         }
         left_out
     }
+}
+
+fn named(by_dtype: BTreeMap<Dtype, u64>) -> BTreeMap<String, u64> {
+    let pairs = by_dtype.into_iter();
+    pairs
+        .map(|(dtype, count)| (dtype.to_string(), count))
+        .collect()
 }

@@ -20,44 +20,44 @@ pub enum Role {
     Buffer,
 }
 
-/// Ends of names of state that no module has beside it but for a quantisation.
-const STATE_ENDS: [&str; 32] = [
+/// Last parts of names of state that no module has beside it but for a quantisation.
+const STATE_NAMES: [&str; 32] = [
     // bitsandbytes
-    ".absmax",
-    ".quant_map",
-    ".nested_absmax",
-    ".nested_quant_map",
-    ".SCB",
-    ".weight_format",
+    "absmax",
+    "quant_map",
+    "nested_absmax",
+    "nested_quant_map",
+    "SCB",
+    "weight_format",
     // FP8, compressed-tensors 0.20.0 (`quantization/lifecycle/initialize.py`), ModelOpt 0.47.0
     // (`modelopt/torch/export/unified_export_hf.py`)
-    ".weight_scale_inv",
-    ".weight_scale",
-    ".weight_scale_2",
-    ".weight_shape",
-    ".weight_zero_point",
-    ".weight_g_idx",
-    ".weight_global_scale",
-    ".input_scale",
-    ".input_scale_ub",
-    ".input_global_scale",
-    ".input_zero_point",
-    ".output_scale",
-    ".output_zero_point",
-    ".activation_scale",
-    ".pre_quant_scale",
+    "weight_scale_inv",
+    "weight_scale",
+    "weight_scale_2",
+    "weight_shape",
+    "weight_zero_point",
+    "weight_g_idx",
+    "weight_global_scale",
+    "input_scale",
+    "input_scale_ub",
+    "input_global_scale",
+    "input_zero_point",
+    "output_scale",
+    "output_zero_point",
+    "activation_scale",
+    "pre_quant_scale",
     // Of the KV cache and of attention
-    ".q_scale",
-    ".k_scale",
-    ".v_scale",
-    ".k_zero_point",
-    ".v_zero_point",
-    ".k_global_scale",
-    ".v_global_scale",
-    ".prob_output_scale",
-    ".qk_output_scale",
-    ".kv_scale",
-    ".bmm_scale",
+    "q_scale",
+    "k_scale",
+    "v_scale",
+    "k_zero_point",
+    "v_zero_point",
+    "k_global_scale",
+    "v_global_scale",
+    "prob_output_scale",
+    "qk_output_scale",
+    "kv_scale",
+    "bmm_scale",
 ];
 
 /// Ends of names of state that belongs to the parameter whose name stands before: `gate_up_proj_scale_inv`
@@ -183,9 +183,9 @@ fn is_named_as_container(name: &str) -> bool {
 }
 
 fn is_state(name: &str, layout: Layout, stored: &Stored<'_>) -> bool {
-    if STATE_ENDS.iter().any(|end| name.ends_with(end))
-        || name.contains(".quant_state.bitsandbytes__")
-    {
+    let (module, own) = name.rsplit_once('.').unwrap_or(("", name));
+    let is_in_module = own.len() < name.len();
+    if is_in_module && STATE_NAMES.contains(&own) || name.contains(".quant_state.bitsandbytes__") {
         return true;
     }
     let has = |module: &str, end: &str| stored.contains_key(format!("{module}{end}").as_str());
@@ -196,9 +196,9 @@ fn is_state(name: &str, layout: Layout, stored: &Stored<'_>) -> bool {
     if of_parameter {
         return true;
     }
-    let Some((module, own)) = name.rsplit_once('.') else {
+    if !is_in_module {
         return false;
-    };
+    }
     match layout {
         Layout::Gptq | Layout::Awq => {
             ["qzeros", "scales", "g_idx"].contains(&own) && has(module, ".qweight")
