@@ -181,7 +181,8 @@ fn version_and_help() {
             format!("byom-preflight {}\n", env!("CARGO_PKG_VERSION"))
         );
     }
-    assert_eq!(run(&["--version", "--wrong"]).code, 2);
+    let wrong = Program::new().args(["--version", "--wrong"]).run();
+    assert_eq!(wrong.code, 2, "{}", wrong.stdout);
     let help = run(&["--help"]).stdout;
     assert!(
         help.contains("Exit codes: 0 pass, 1 fail, 2 wrong usage, 3 undecided"),

@@ -9,7 +9,7 @@ use preflight_model::checkpoint::Kind;
 use preflight_model::snapshot::Snapshot;
 use preflight_source::{
     ArchiveOptions, Cost, Error, HubOptions, Limits, ModelRef, S3Options, collect, collect_base,
-    open,
+    open, reading_in_place,
 };
 use tokio::runtime::{Builder, Handle};
 
@@ -105,7 +105,7 @@ impl<'a> Reading<'a> {
             reason,
         })?;
         let collected = runtime.block_on(async {
-            let progress = (!self.is_many).then(|| Progress::new(model, &*source));
+            let progress = Progress::new(model, &*source);
             let limits = Limits::default();
             let work = async {
                 let mut collected = collect(&*source, &limits).await?;
@@ -113,11 +113,14 @@ impl<'a> Reading<'a> {
                 let notes = collect_base(&mut collected, &limits, self.kind, hub).await;
                 Ok::<_, Error>((collected, notes))
             };
+            if self.is_many {
+                return reading_in_place(work).await;
+            }
             let mut work = std::pin::pin!(work);
             loop {
                 match tokio::time::timeout(INTERVAL, &mut work).await {
                     Ok(collected) => break collected,
-                    Err(_) => progress.iter().for_each(|line| line.show(source.cost())),
+                    Err(_) => progress.show(source.cost()),
                 }
             }
         });

@@ -12,6 +12,9 @@ use crate::placement::Placement;
 use crate::snapshot::{Content, File, Snapshot};
 use crate::wanted::{ADAPTER_WEIGHTS, INDEX, PYTORCH_INDEX, SINGLE};
 
+/// Shards whose headers are parsed one after another: for fewer, to wake another thread takes longer.
+const SHARDS_A_TASK: usize = 8;
+
 /// Kinds of weight files, in the order in which `from_pretrained` looks for them.
 /// Source: `_get_resolved_checkpoint_files`,
 /// <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/modeling_utils.py>
@@ -171,7 +174,8 @@ pub fn weights<'a>(snapshot: &'a Snapshot, files: &[File], config: Option<&Confi
         _ => other_format(files),
     };
     let shards = if format == Format::Safetensors {
-        names.par_iter().map(|path| shard(snapshot, path)).collect()
+        let shards = names.par_iter().with_min_len(SHARDS_A_TASK);
+        shards.map(|path| shard(snapshot, path)).collect()
     } else {
         Vec::new()
     };

@@ -52,6 +52,7 @@ mod source;
 
 pub use archive::{Archive, ArchiveOptions};
 pub use base::collect_base;
+pub use blocking::reading_in_place;
 pub use collect::{Collected, Limits, collect};
 pub use error::Error;
 pub use folder::Folder;

@@ -13,6 +13,8 @@ use crate::json::{Cursor, Number, Value as Node};
 
 /// Most statements that are run and list elements that are looked at; DeepSeek-V3 takes 110 000.
 const STEPS_MAX: usize = 8 * TENSORS_MAX;
+/// Room for the number of a layer or of an expert in a name.
+const INDEX_DIGITS: usize = 3;
 /// The attribute under which most classes hold the bare model.
 const PREFIX: &str = "model";
 
@@ -154,7 +156,12 @@ impl<'a> Expansion<'a> {
 
     /// The name with its indexes, after everything that is prefixed here.
     fn name(&mut self, name: &Name) -> Result<String, Undescribed> {
-        let mut text = self.at.clone();
+        let length = name
+            .pieces
+            .iter()
+            .map(|(fixed, _)| fixed.len() + INDEX_DIGITS);
+        let mut text = String::with_capacity(self.at.len() + length.sum::<usize>());
+        text.push_str(&self.at);
         for (fixed, index) in &name.pieces {
             text.push_str(fixed);
             if let Some(index) = index {

@@ -195,7 +195,7 @@ fn unsigned(reader: &mut Reader<'_>) -> Result<u64, JsonError> {
         Number::BigInt(text) => text.parse().ok(),
         Number::Float(_) => None,
     };
-    number.ok_or(JsonError {
+    number.ok_or_else(|| JsonError {
         message: "a whole number from 0 to 2^64 - 1 was expected".into(),
         at,
         is_bound: false,
