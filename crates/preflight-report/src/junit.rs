@@ -1,8 +1,8 @@
 //! `JUnit` XML, for the test reports of CI systems. One suite a model, one case a rule and target. There is
-//! no standard; this is valid against the schemas of Ant (`JUnit.xsd` of
-//! <https://github.com/windyroad/JUnit-Schema>) and of Jenkins (`junit-10.xsd` of
-//! <https://github.com/jenkinsci/xunit-plugin>), so warnings stand in the suite's output: the first has
-//! no place for them in a case.
+//! no standard; this is valid against the schemas of Jenkins (`jenkins-junit.xsd`, and `junit-10.xsd` of
+//! <https://github.com/jenkinsci/xunit-plugin>; `tests/outside/formats.py` holds it against both), and has what Ant's
+//! (`JUnit.xsd` of <https://github.com/windyroad/JUnit-Schema>) demands, but that older copies of it know no
+//! `skipped`. Warnings stand in the suite's output: Ant's has no place for them in a case.
 //!
 //! A case fails or errs where it keeps a verdict from being pass, and only there.
 

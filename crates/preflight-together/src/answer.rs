@@ -181,7 +181,7 @@ impl Hardware {
 /// `org/name`, `8x_nvidia_h200_140gb_sxm`: what the platform calls something, and no sentence.
 fn name(text: &str) -> Result<(), String> {
     let is_part = |part: &str| {
-        let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | ':');
         part.starts_with(|c: char| c.is_ascii_alphanumeric()) && part.chars().all(inner)
     };
     let is_short = text.len() <= NAME_MAX && text.split('/').count() <= NAME_PARTS_MAX;
@@ -267,7 +267,14 @@ mod tests {
             "`a\\u{1b}[2J` is no name"
         );
         assert!(names(vec!["x".repeat(201)]).is_err());
-        for good in ["a", "acme/base", "Qwen/Qwen3.5-9B", "a/b_c/d"] {
+        for good in [
+            "a",
+            "acme/base",
+            "Qwen/Qwen3.5-9B",
+            "a/b_c/d",
+            "a/b:c",
+            "a/b+",
+        ] {
             assert_eq!(names(vec![good.into()]).unwrap(), [good]);
         }
         for odd in [
