@@ -13,10 +13,10 @@ use crate::quantization::{Layout, Quantization, Scheme};
 /// `Linear8bitLt` of bitsandbytes 0.50.2, `bitsandbytes/nn/modules.py`.
 pub(super) fn contradiction(quantization: &Quantization, stored: &Stored<'_>) -> Option<String> {
     // The first by name, so that the answer does not depend on the order of a map.
-    let mut names: Vec<&str> = stored.keys().copied().collect();
-    names.sort_unstable();
-    let in_packing = names.into_iter().find_map(|name| {
-        let tensor = stored.get(name)?;
+    let mut tensors: Vec<&Tensor<'_>> = stored.values().collect();
+    tensors.sort_unstable_by_key(|tensor| tensor.name);
+    let in_packing = tensors.iter().find_map(|tensor| {
+        let name = tensor.name;
         unsuited(tensor, quantization, stored).or_else(|| match quantization.layout {
             Layout::Gptq | Layout::Awq => {
                 let module = name.strip_suffix(".qweight")?;
@@ -33,7 +33,7 @@ pub(super) fn contradiction(quantization: &Quantization, stored: &Stored<'_>) ->
             _ => None,
         })
     });
-    in_packing.or_else(|| misplaced::find(quantization, stored))
+    in_packing.or_else(|| misplaced::find(quantization, stored, &tensors))
 }
 
 /// Whether it is state that bitsandbytes keeps for one width alone.

@@ -47,7 +47,14 @@ pub(super) fn unsuited(
         },
         Layout::PerElement | Layout::ModelOpt if is_float => {
             let module = name.strip_suffix(".weight")?;
-            lacks(module, &[".weight_scale_inv", ".weight_scale"])
+            lacks(module, &[".weight_scale_inv", ".weight_scale"]).or_else(|| {
+                // `fbgemm_fp8` reads `weight_scale`; `FP8Linear` passes over it and multiplies by noise.
+                let is_fp8 = quantization.method.as_deref() == Some("fp8");
+                let is_read = !is_fp8 || find(stored, module, ".weight_scale_inv").is_some();
+                (!is_read).then(|| {
+                    format!("`{module}.weight_scale` is read by engines, and transformers looks for `{module}.weight_scale_inv`")
+                })
+            })
         }
         Layout::Mxfp4 => {
             let parameter = name.strip_suffix("_blocks")?;

@@ -108,7 +108,7 @@ pub(super) fn container<'a>(
 }
 
 pub(super) fn find<'s>(stored: &'s Stored<'_>, module: &str, end: &str) -> Option<&'s Tensor<'s>> {
-    stored.get(format!("{module}{end}").as_str())
+    stored.get([module, end].concat().as_str())
 }
 
 /// Whether a tensor of `dtype` has a scale beside it, under the name of the parameter.

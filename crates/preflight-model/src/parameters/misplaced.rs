@@ -14,11 +14,16 @@ const COMPARISONS_MAX: usize = 1_000_000;
 /// Most parts of a name that are looked up: a class has up to ten.
 const PARTS_MAX: usize = 12;
 
-/// What is stored otherwise than the config has it, for people.
+/// What is stored otherwise than the config has it, for people: the first of `tensors`, which are all that are
+/// `stored`, by name.
 ///
 /// A weight is held to be meant packed where the same weight of other layers is, and something else of its own
 /// layer: what a method never packs (routers, a whole layer kept apart) is no contradiction.
-pub(super) fn find(quantization: &Quantization, stored: &Stored<'_>) -> Option<String> {
+pub(super) fn find(
+    quantization: &Quantization,
+    stored: &Stored<'_>,
+    tensors: &[&Tensor<'_>],
+) -> Option<String> {
     let is_told = matches!(
         quantization.layout,
         Layout::Gptq
@@ -30,16 +35,13 @@ pub(super) fn find(quantization: &Quantization, stored: &Stored<'_>) -> Option<S
     if !is_told {
         return None;
     }
-    // The first by name, so that the answer does not depend on the order of a map.
-    let mut tensors: Vec<&Tensor<'_>> = stored.values().collect();
-    tensors.sort_unstable_by_key(|tensor| tensor.name);
     let packed: Vec<&str> = tensors
         .iter()
         .filter_map(|tensor| packed_module(tensor, quantization, stored))
         .collect();
     packed_though_excluded(quantization, &packed)
         .or_else(|| packed_though_not_listed(quantization, &packed))
-        .or_else(|| plain_though_packed_elsewhere(quantization, stored, &tensors, &packed))
+        .or_else(|| plain_though_packed_elsewhere(quantization, stored, tensors, &packed))
 }
 
 /// The module whose weight `tensor` packs.

@@ -188,7 +188,7 @@ fn is_state(name: &str, layout: Layout, stored: &Stored<'_>) -> bool {
     if is_in_module && STATE_NAMES.contains(&own) || name.contains(".quant_state.bitsandbytes__") {
         return true;
     }
-    let has = |module: &str, end: &str| stored.contains_key(format!("{module}{end}").as_str());
+    let has = |module: &str, end: &str| stored.contains_key([module, end].concat().as_str());
     let of_parameter = STATE_OF_PARAMETER.iter().any(|end| {
         name.strip_suffix(end)
             .is_some_and(|base| has(base, "") || has(base, "._data") || has(base, "._data._data"))

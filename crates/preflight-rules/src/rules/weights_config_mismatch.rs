@@ -572,6 +572,15 @@ model.embed_tokens.weight BF16 [64, 16]
             bare.contains("has no `model.layers.0.self_attn.q_proj.weight_scale_inv` beside it"),
             "{bare}"
         );
+        let of_engines = scale.replace("_scale_inv F32 [1, 1]", "_scale F32 []");
+        let got = of(section, &format!("{fp8}{of_engines}"));
+        assert!(
+            got.starts_with("upload, fine-tune: unknown\n")
+                && got.contains(
+                    "transformers looks for `model.layers.0.self_attn.q_proj.weight_scale_inv`"
+                ),
+            "{got}"
+        );
         let state = "model.layers.0.self_attn.q_proj.weight U8 [128, 1]\nmodel.layers.0.self_attn.q_proj.weight.absmax F32 [4]\nmodel.layers.0.self_attn.q_proj.weight.quant_state.bitsandbytes__nf4 U8 [9]\n";
         let eight = of(
             r#"{"quant_method": "bitsandbytes", "load_in_8bit": true}"#,
