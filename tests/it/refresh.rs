@@ -203,7 +203,7 @@ fn the_list_of_hardware_is_the_one_that_is_judged_against() {
     assert!(
         line.contains("refreshed from")
             && line.contains(", hardware of 2026-")
-            && line.ends_with("(built-in)"),
+            && line.ends_with("(built-in), more than 90 days ago"),
         "{line}"
     );
 }

@@ -35,7 +35,7 @@ pub(crate) fn used(policy: &Policy, live: Option<&Live>, now: Option<i64>) -> Ca
         origin: live.map_or_else(|| BUILT_IN.into(), |live| live.origin.clone()),
         is_stale: date::is_stale(as_of, now),
         is_future: date::is_future(as_of, now),
-        hardware: Offered::under(policy, live).map(|offered| offered.used()),
+        hardware: Offered::under(policy, live).map(|offered| offered.used(now)),
     }
 }
 

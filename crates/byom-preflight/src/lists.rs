@@ -2,13 +2,14 @@
 
 use preflight_report::lists::{list, paragraph};
 use preflight_report::page;
+use preflight_rules::date;
 use preflight_rules::hardware::Offered;
 use preflight_rules::report::Target;
 use preflight_rules::{RULES, suggest};
 
 use crate::args::{HardwareChoice, PolicyChoice};
 use crate::failure::Failure;
-use crate::{catalog, configuration, screen};
+use crate::{catalog, check, configuration, screen};
 
 /// `explain RULE`.
 pub(crate) fn explain(id: &str) -> Result<(), Failure> {
@@ -66,7 +67,8 @@ pub(crate) fn hardware(arguments: &HardwareChoice) -> Result<(), Failure> {
             policy.id
         ))
     })?;
-    let used = offered.used();
+    let now = check::now();
+    let used = offered.used(now);
     let unknown = offered.unknown.iter().map(|id| {
         let unknown = || "?".to_owned();
         let gpu = "not known here, so nothing is judged against it".to_owned();
@@ -95,8 +97,9 @@ pub(crate) fn hardware(arguments: &HardwareChoice) -> Result<(), Failure> {
         .collect();
     let headers = ["hardware", "MiB", "usable", "as of", "GPU"];
     let table = list(&headers, &rows, screen::width().into());
+    let odd = date::oddity(&used.as_of, now).map_or_else(String::new, |odd| format!(", {odd}"));
     let foot = format!(
-        "Hardware of {} ({}). MiB of one GPU: as the driver (nvidia-smi) reports it, and usable, as CUDA reports it to a program. Sources: hardware/together.toml of preflight-rules; what is made of it: docs/memory.md.",
+        "Hardware of {} ({}){odd}. MiB of one GPU: as the driver (nvidia-smi) reports it, and usable, as CUDA reports it to a program. Sources: hardware/together.toml of preflight-rules; what is made of it: docs/memory.md.",
         used.as_of, used.origin
     );
     screen::print(&format!(

@@ -104,6 +104,7 @@ pub(crate) struct CatalogJson<'a> {
 struct HardwareJson<'a> {
     as_of: &'a str,
     origin: &'a str,
+    is_stale: Option<bool>,
 }
 
 impl<'a> CatalogJson<'a> {
@@ -116,6 +117,7 @@ impl<'a> CatalogJson<'a> {
             hardware: catalog.hardware.as_ref().map(|hardware| HardwareJson {
                 as_of: &hardware.as_of,
                 origin: &hardware.origin,
+                is_stale: hardware.is_stale,
             }),
         }
     }

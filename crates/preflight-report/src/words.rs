@@ -1,5 +1,6 @@
 //! What is known of a model in a line or two, the same in every format for people.
 
+use preflight_rules::date::STALE_DAYS;
 use preflight_rules::fit::ShownGib;
 use preflight_rules::report::{
     CatalogUsed, FactsSummary, Fit, FitOption, FitVerdict, HardwareUsed, ModelReport,
@@ -101,7 +102,8 @@ pub(crate) fn weights(facts: &FactsSummary) -> String {
 }
 
 /// `base models of 2025-11 (built-in)`, that this is still to come where it is, and the hardware where it
-/// is from elsewhere. `quote` marks up what may be a name.
+/// is from elsewhere or old. That the base models are old is a note of the rule that goes by them. `quote` marks up
+/// what may be a name.
 pub(crate) fn data(catalog: &CatalogUsed, quote: impl Fn(&str) -> String) -> String {
     let of = |as_of: &str, origin: &str| format!("of {} ({})", quote(as_of), quote(origin));
     let future = match catalog.is_future {
@@ -110,10 +112,17 @@ pub(crate) fn data(catalog: &CatalogUsed, quote: impl Fn(&str) -> String) -> Str
     };
     let base_models = of(&catalog.as_of, &catalog.origin);
     let base_models = format!("base models {base_models}{future}");
-    match elsewhere(catalog) {
+    let is_stale = |hardware: &&HardwareUsed| hardware.is_stale == Some(true);
+    let old = catalog.hardware.as_ref().filter(is_stale);
+    match elsewhere(catalog).or(old) {
         Some(hardware) => {
+            let days = if old.is_some() {
+                format!(", more than {STALE_DAYS} days ago")
+            } else {
+                String::new()
+            };
             let hardware = of(&hardware.as_of, &hardware.origin);
-            format!("{base_models}, hardware {hardware}")
+            format!("{base_models}, hardware {hardware}{days}")
         }
         None => base_models,
     }
@@ -143,7 +152,7 @@ pub(crate) fn fit(fit: &Fit) -> String {
     match &fit.smallest {
         Some(hardware) => format!("Needs {} for {load}, by estimate", short(hardware)),
         None if fit.options.iter().any(is_unknown) => format!("Hardware for {load} is not known"),
-        None => format!("No hardware is large enough for {load}, by estimate"),
+        None => format!("None of the hardware here is large enough for {load}, by estimate"),
     }
 }
 

@@ -61,6 +61,17 @@ pub fn is_stale(as_of: &str, now: Option<i64>) -> Option<bool> {
     age_days(as_of, now).map(|days| days > STALE_DAYS)
 }
 
+/// What is to be said of data of that date, where it is old or of a day to come; completes `it is of DATE, `.
+pub fn oddity(as_of: &str, now: Option<i64>) -> Option<String> {
+    if is_stale(as_of, now) == Some(true) {
+        return Some(format!(
+            "more than {STALE_DAYS} days ago: `byom-preflight refresh` asks the platform for the present one"
+        ));
+    }
+    let future = "which is still to come: that date or this machine's clock is wrong";
+    (is_future(as_of, now) == Some(true)).then(|| future.into())
+}
+
 /// Whether that date is still to come, so that it or the clock is wrong. A month or a year that has
 /// begun is not.
 pub fn is_future(as_of: &str, now: Option<i64>) -> Option<bool> {

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use preflight_model::memory::MIB;
 use serde::Deserialize;
 
+use crate::date;
 use crate::live::Live;
 use crate::policy::Policy;
 use crate::report::HardwareUsed;
@@ -122,8 +123,9 @@ impl<'a> Offered<'a> {
     }
 
     /// As reports name it.
-    pub fn used(&self) -> HardwareUsed {
+    pub fn used(&self, now: Option<i64>) -> HardwareUsed {
         HardwareUsed {
+            is_stale: date::is_stale(self.as_of, now),
             as_of: self.as_of.into(),
             origin: self.origin.into(),
         }
@@ -246,7 +248,7 @@ mod tests {
         let policy = Policy::load_shipped("together-2025-11").unwrap();
         let offered = Offered::under(policy, None).unwrap();
         assert_eq!((offered.options.len(), offered.unknown.len()), (16, 0));
-        let used = offered.used();
+        let used = offered.used(None);
         assert_eq!(
             (used.as_of.as_str(), used.origin.as_str()),
             ("2026-04-28", "built-in")

@@ -180,6 +180,8 @@ pub struct HardwareUsed {
     pub as_of: String,
     /// Where it is from: `built-in`, or what it was refreshed from.
     pub origin: String,
+    /// Whether that is more than 90 days ago; none where it is not known.
+    pub is_stale: Option<bool>,
 }
 
 /// The report of one model.

@@ -51,7 +51,7 @@ fn facts(model: &ModelReport) -> Vec<(&'static str, String)> {
         Some(tokens.unwrap_or_else(|| "not known".into())),
     );
     known(
-        "Cache for a token",
+        "Cache for a token, BF16",
         facts.kv_cache_bytes_per_token.map(units::file_size),
     );
     known("Saved with transformers", facts.saved_with.clone());

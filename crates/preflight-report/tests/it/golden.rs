@@ -101,7 +101,9 @@ fn a_model_too_large_for_all_hardware_is_shown_the_largest() {
         option.needed_bytes_per_gpu = Some(option.usable_bytes_per_gpu + (1 << 30));
     }
     let text = drawn(&report, PLAIN);
-    assert!(text.contains("No hardware is large enough for 1 sequence of 4096 tokens"));
+    assert!(
+        text.contains("None of the hardware here is large enough for 1 sequence of 4096 tokens")
+    );
     let last = text.lines().find(|line| line.contains("8x_nvidia_h200"));
     assert!(
         last.is_some_and(|line| line.ends_with("  1.0 GiB too much")),

@@ -97,6 +97,7 @@ fn report(message: &str, models: Vec<ModelReport>) -> Report {
             hardware: Some(HardwareUsed {
                 as_of: "2025-11-08".into(),
                 origin: "built-in".into(),
+                is_stale: Some(false),
             }),
         },
         is_check_passed: models.iter().all(|model| model.is_check_passed),
