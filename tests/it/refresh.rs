@@ -133,7 +133,14 @@ fn later_runs_go_by_what_was_fetched() {
     let named = home.check(repo.path(), &["--base-model", "acme/llama-9b"]);
     assert_eq!(
         (named.code, named.stderr.as_str()),
-        (0, ""),
+        (3, ""),
+        "{}",
+        named.stdout
+    );
+    assert!(
+        named.stdout.contains(
+            "`acme/llama-9b`: its architecture is not known here, so it was not compared"
+        ),
         "{}",
         named.stdout
     );

@@ -109,7 +109,7 @@ impl Structure {
         let text = config.text();
         let is_latent = text.u64("kv_lora_rank").is_some_and(|rank| rank > 0);
         let attention_heads = text.u64("num_attention_heads");
-        let experts = experts(&text);
+        let experts = experts(config, &text);
         Some(Self {
             attention_heads,
             kv_heads: kv_heads(&text).filter(|_| !is_latent),
@@ -194,9 +194,9 @@ fn rope(text: &Section<'_>) -> Option<String> {
     }
 }
 
-fn experts(text: &Section<'_>) -> Option<u64> {
+fn experts(config: &Config, text: &Section<'_>) -> Option<u64> {
     const KEYS: [&str; 3] = ["num_local_experts", "num_experts", "n_routed_experts"];
-    if text.bool("enable_moe_block") == Some(false) {
+    if has_experts(config, text) == Some(false) {
         return Some(0);
     }
     // A class without experts passes over such a key.
@@ -207,6 +207,25 @@ fn experts(text: &Section<'_>) -> Option<u64> {
         (text.class().is_some() && keys.iter().all(is_null)).then_some(0)
     };
     text.first_u64(&keys).or_else(none)
+}
+
+/// What a class that newer releases have says of its layers, whatever the number of experts beside it; none where
+/// that number decides.
+/// Sources: `Gemma4TextConfig.enable_moe_block` of
+/// <https://github.com/huggingface/transformers/blob/main/src/transformers/models/gemma4/configuration_gemma4.py> and
+/// `NemotronHConfig._pattern_to_list` of
+/// <https://github.com/huggingface/transformers/blob/main/src/transformers/models/nemotron_h/configuration_nemotron_h.py>.
+fn has_experts(config: &Config, text: &Section<'_>) -> Option<bool> {
+    if let Some(given) = text.given("enable_moe_block") {
+        return given.as_bool();
+    }
+    if config.model_type() == Some("gemma4") || text.model_type() == Some("gemma4_text") {
+        return Some(false);
+    }
+    let pattern = text.str("hybrid_override_pattern")?;
+    // `E` layers have experts, `-` layers are dense.
+    let is_known = !pattern.is_empty() && pattern.chars().all(|letter| "M*-E".contains(letter));
+    is_known.then(|| pattern.contains('E'))
 }
 
 fn mixers(checkpoint: &Checkpoint<'_>, text: &Section<'_>) -> Option<Vec<Mixer>> {
@@ -399,6 +418,28 @@ mod tests {
             (
                 r#"{"model_type": "unheard-of", "num_experts": 16}"#,
                 Some(16),
+            ),
+            (
+                r#"{"model_type": "nemotron_h", "hybrid_override_pattern": "M-M*-", "n_routed_experts": 8}"#,
+                Some(0),
+            ),
+            (
+                r#"{"model_type": "nemotron_h", "hybrid_override_pattern": "MEM*-", "n_routed_experts": 8}"#,
+                Some(8),
+            ),
+            (
+                r#"{"model_type": "nemotron_h", "hybrid_override_pattern": "M?"}"#,
+                None,
+            ),
+            (
+                r#"{"model_type": "nemotron_h", "hybrid_override_pattern": ""}"#,
+                None,
+            ),
+            (r#"{"model_type": "gemma4_text"}"#, Some(0)),
+            (r#"{"model_type": "gemma4", "text_config": {}}"#, Some(0)),
+            (
+                r#"{"model_type": "gemma4_text", "enable_moe_block": true, "num_experts": 128}"#,
+                Some(128),
             ),
         ] {
             assert_eq!(of(config).experts, experts, "{config}");

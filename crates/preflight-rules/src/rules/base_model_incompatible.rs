@@ -2,7 +2,9 @@ use preflight_model::fact::Gap;
 use preflight_model::facts::Facts;
 
 use super::config_of;
-use crate::base_models::{ModelShape, Options, Weight, judge, propose, rank};
+use crate::base_models::{
+    Architecture, Judgement, ModelShape, Options, Weight, judge, propose, rank,
+};
 use crate::case::Case;
 use crate::catalog::{Catalog, TrainingType};
 use crate::date::{self, STALE_DAYS};
@@ -54,90 +56,165 @@ fn judge_base(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     };
     let shape = shape::of(facts);
     let options = ranking_options(case);
-    let proposals = propose(&shape, catalog, &options);
-    let best: Vec<_> = proposals
-        .iter()
-        .take(PROPOSALS)
-        .map(|base| format!("`{}`", base.name))
-        .collect();
-    let otherwise = trained_otherwise(&shape, catalog, &options);
-    let propose_instead = |findings: Findings| {
-        if !best.is_empty() {
-            return findings.with_fix(format!("name one of {}", best.join(", ")));
-        }
-        findings.with_fix(match &otherwise {
-            Some(other) => other.fix(case.options.base_model.as_deref()),
-            None => "choose a checkpoint of an architecture that the catalog has".into(),
-        })
+    let search = Search {
+        model_type,
+        catalog,
+        proposals: propose(&shape, catalog, &options),
+        otherwise: trained_otherwise(&shape, catalog, &options),
+        shape,
+        options,
     };
-    let Some(name) = case.options.base_model.as_deref() else {
-        if best.is_empty() {
-            // A base whose structure is not known never disqualifies.
-            let mut ranked = rank(&shape, catalog, &options).into_iter();
-            let unknown = ranked.find(|base| base.verdict == BaseModelVerdict::NotCompared);
-            if let Some(base) = unknown {
-                let known = match &otherwise {
-                    Some(other) => other.reason(model_type, &catalog.as_of),
-                    None => {
-                        format!("no base model is known to have the architecture `{model_type}`")
-                    }
-                };
-                return Err(Gap::Unknown(format!(
-                    "{known}, and the architecture of `{}` is not known",
-                    base.name
-                )));
-            }
-            let text = match &otherwise {
-                Some(other) => other.reason(model_type, &catalog.as_of),
-                None => format!(
-                    "no base model of the catalog of {} has the architecture `{model_type}`",
-                    catalog.as_of
-                ),
-            };
+    match case.options.base_model.as_deref() {
+        Some(name) => search.named(name, case),
+        None if search.proposals.is_empty() => {
+            let text = search.none_suits()?;
             let finding = Finding::in_config(config.root().get("model_type").as_ref(), text);
-            return Ok(propose_instead(Findings::problem(finding)));
+            Ok(Findings::problem(finding).with_fix(search.remedy(None)))
         }
-        let mut findings = Findings::none().with_note(Finding::new(format!(
-            "no base model was named; {} would be the best",
-            best.join(", ")
-        )));
-        if let Some(text) = all_too_long(&shape, &proposals, case) {
-            findings = findings.with_note(Finding::new(text));
+        None => Ok(search.unnamed(case)),
+    }
+}
+
+/// The catalog searched for templates of one checkpoint.
+struct Search<'a> {
+    model_type: &'a str,
+    catalog: &'a Catalog,
+    shape: ModelShape<'a>,
+    options: Options<'a>,
+    /// Best first.
+    proposals: Vec<BaseModelMatch>,
+    otherwise: Option<Otherwise>,
+}
+
+impl Search<'_> {
+    /// The best proposals, quoted.
+    fn best(&self) -> String {
+        quoted(self.proposals.iter().map(|base| base.name.as_str()))
+    }
+
+    /// What to do where the base model is not the one; `named` is what the user named.
+    fn remedy(&self, named: Option<&str>) -> String {
+        if !self.proposals.is_empty() {
+            return format!("name one of {}", self.best());
         }
-        return Ok(findings);
-    };
-    let Some(base) = catalog.get(name) else {
-        let elsewhere = case.policy.base_model_known_elsewhere(name);
-        let hint = elsewhere.map_or_else(
-            || {
-                catalog
-                    .suggest(name)
-                    .map_or(String::new(), |meant| format!("; did you mean `{meant}`?"))
-            },
-            |other| format!("; policy `{}` has it", other.id),
-        );
-        let finding = Finding::new(format!(
-            "the catalog of {} has no base model `{name}`{hint}",
-            catalog.as_of
-        ));
-        return Ok(propose_instead(Findings::problem(finding)));
-    };
-    let judgement = judge(base, catalog, &shape, &options);
-    let mut findings = Findings::none();
-    for reason in &judgement.reasons {
-        let finding = Finding::new(format!("`{name}`: {}", reason.text));
-        match reason.weight {
-            Weight::Disqualifies => findings.push(finding),
-            Weight::Warns => findings = findings.with_note(finding),
-            // What only informs stands in the report's list of base models.
-            Weight::Informs => {}
+        match &self.otherwise {
+            Some(other) => other.fix(named),
+            None => "choose a checkpoint of an architecture that the catalog has".into(),
         }
     }
-    Ok(if judgement.compatible {
-        findings
-    } else {
-        propose_instead(findings)
-    })
+
+    /// Why no base model of the catalog is proposed. A gap where one of them was not compared: that one never
+    /// disqualifies, and it is no proposal either.
+    fn none_suits(&self) -> Result<String, Gap> {
+        let (model_type, as_of) = (self.model_type, &self.catalog.as_of);
+        let ranked = rank(&self.shape, self.catalog, &self.options);
+        let of = |verdict| move |base: &&BaseModelMatch| base.verdict == verdict;
+        let not_compared = ranked.iter().find(of(BaseModelVerdict::NotCompared));
+        // Of the architecture, and yet not one: its reason is worth more than that there is none.
+        let miss = ranked
+            .iter()
+            .filter(of(BaseModelVerdict::Incompatible))
+            .find(|base| base.model_type.as_deref() == Some(model_type));
+        let why = match (&self.otherwise, miss) {
+            (Some(other), _) => other.reason(model_type, as_of),
+            (None, Some(base)) => format!(
+                "no base model of the catalog of {as_of} suits this `{model_type}`: `{}`: {}",
+                base.name,
+                base.reasons.join("; ")
+            ),
+            (None, None) => format!(
+                "no base model of the catalog of {as_of} {} the architecture `{model_type}`",
+                if not_compared.is_some() {
+                    "is known to have"
+                } else {
+                    "has"
+                }
+            ),
+        };
+        match not_compared {
+            Some(base) => Err(Gap::Unknown(format!(
+                "{why}, and the architecture of `{}` is not known",
+                base.name
+            ))),
+            None => Ok(why),
+        }
+    }
+
+    /// No base model was named, and there are some to propose.
+    fn unnamed(&self, case: &Case<'_>) -> Findings {
+        let findings = Findings::none().with_note(Finding::new(format!(
+            "no base model was named; {} would be the best",
+            self.best()
+        )));
+        match all_too_long(&self.shape, &self.proposals, case) {
+            Some(text) => findings.with_note(Finding::new(text)),
+            None => findings,
+        }
+    }
+
+    fn named(&self, name: &str, case: &Case<'_>) -> Outcome {
+        let Some(base) = self.catalog.get(name) else {
+            return Ok(
+                Findings::problem(self.no_such_name(name, case)).with_fix(self.remedy(Some(name)))
+            );
+        };
+        let judgement = judge(base, self.catalog, &self.shape, &self.options);
+        if judgement.compatible && judgement.architecture == Architecture::NotCompared {
+            return Err(Gap::Unknown(self.not_compared(name, &judgement)));
+        }
+        let mut findings = Findings::none();
+        for reason in &judgement.reasons {
+            let finding = Finding::new(format!("`{name}`: {}", reason.text));
+            match reason.weight {
+                Weight::Disqualifies => findings.push(finding),
+                Weight::Warns => findings = findings.with_note(finding),
+                // What only informs stands in the report's list of base models.
+                Weight::Informs => {}
+            }
+        }
+        Ok(if judgement.compatible {
+            findings
+        } else {
+            findings.with_fix(self.remedy(Some(name)))
+        })
+    }
+
+    fn no_such_name(&self, name: &str, case: &Case<'_>) -> Finding {
+        let hint = match case.policy.base_model_known_elsewhere(name) {
+            Some(other) => format!("; policy `{}` has it", other.id),
+            None => self
+                .catalog
+                .suggest(name)
+                .map_or(String::new(), |meant| format!("; did you mean `{meant}`?")),
+        };
+        Finding::new(format!(
+            "the catalog of {} has no base model `{name}`{hint}",
+            self.catalog.as_of
+        ))
+    }
+
+    /// Why nothing can be said of a base model, and what to do.
+    fn not_compared(&self, name: &str, judgement: &Judgement) -> String {
+        let reasons = judgement.reasons.iter().map(|reason| reason.text.as_str());
+        let why = reasons.take(1).collect::<String>();
+        let by_hand = format!(
+            "see that its config.json has the `model_type` `{}`",
+            self.model_type
+        );
+        if self.proposals.is_empty() && self.otherwise.is_none() {
+            return format!("`{name}`: {why}: {by_hand}");
+        }
+        format!("`{name}`: {why}: {}, or {by_hand}", self.remedy(Some(name)))
+    }
+}
+
+/// The first [`PROPOSALS`] names.
+fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names
+        .take(PROPOSALS)
+        .map(|name| format!("`{name}`"))
+        .collect();
+    names.join(", ")
 }
 
 /// Base models that would do if the model were trained in another way than was asked for.
@@ -199,9 +276,8 @@ impl Otherwise {
         let way = format!("pass `--training-type {}`", self.other.as_str());
         match named {
             Some(name) if !self.names.iter().any(|known| known == name) => {
-                let best = self.names.iter().take(PROPOSALS);
-                let best: Vec<_> = best.map(|name| format!("`{name}`")).collect();
-                format!("name one of {} and {way}", best.join(", "))
+                let best = quoted(self.names.iter().map(String::as_str));
+                format!("name one of {best} and {way}")
             }
             _ => way,
         }
@@ -242,165 +318,4 @@ fn all_too_long(
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::testing::Repo;
-
-    fn run(text: &str) -> String {
-        Repo::new(text).run(super::RULE.id)
-    }
-
-    #[test]
-    fn a_slip_in_the_name_is_recognised() {
-        let got = run("base-model: togethercomputer/llama-2-7b-caht\n");
-        assert!(
-            got.contains("; did you mean `togethercomputer/llama-2-7b-chat`?"),
-            "{got}"
-        );
-    }
-
-    #[test]
-    fn no_name_is_no_defect_where_the_catalog_has_one() {
-        let got = run("");
-        assert!(
-            got.starts_with("fine-tune: pass\n  note: no base model was named"),
-            "{got}"
-        );
-    }
-
-    #[test]
-    fn what_the_platform_counts_as_the_same() {
-        let got = run(
-            "base-model: togethercomputer/llama-2-7b-chat\n//- config.json +\n{\"model_type\": \"code_llama\"}",
-        );
-        assert!(got.starts_with("fine-tune: pass\n"), "{got}");
-    }
-
-    #[test]
-    fn a_longer_sequence_is_a_note() {
-        let got = run(
-            "base-model: meta-llama/Llama-3.2-1B-Instruct\n//- config.json +\n{\"max_position_embeddings\": 8192}",
-        );
-        assert!(
-            got.starts_with("fine-tune: pass\n")
-                && got.contains("pass a `max_seq_length` of at most 8192"),
-            "{got}"
-        );
-    }
-
-    #[test]
-    fn an_old_catalog_says_so() {
-        let on = |now: &str| run(&format!("now: {now}\n"));
-        let note = "note: the catalog is of 2025-11, more than 90 days ago";
-        // The end of November 2025 and 90 days, and the day after.
-        assert!(!on("1772323199").contains(note), "{}", on("1772323199"));
-        assert!(on("1772323200").contains(note));
-        assert!(!run("").contains("days ago"));
-    }
-
-    #[test]
-    fn a_catalog_of_the_future_says_so() {
-        let on = |now: &str| run(&format!("now: {now}\n"));
-        let note = "note: the catalog is of 2025-11, which is still to come: that date or this machine's clock is wrong";
-        // The last second of October 2025, and the next.
-        assert!(on("1761955199").contains(note), "{}", on("1761955199"));
-        assert!(!on("1761955200").contains("still to come"));
-    }
-
-    #[test]
-    fn the_publishers_name_is_translated() {
-        let got = run("base-model: meta-llama/Llama-3.1-8B-Instruct\n");
-        assert!(
-            got.contains("did you mean `meta-llama/Meta-Llama-3.1-8B-Instruct-Reference`?"),
-            "{got}"
-        );
-    }
-
-    /// The documentation's example under the catalog that no longer has its base.
-    #[test]
-    fn a_catalog_without_a_base_of_the_length_says_so() {
-        let got = run("policy: together-2026-07\n");
-        assert!(
-            got.contains("as short as the checkpoint's 8192 tokens (the shortest is `meta-llama/Llama-3.3-70B-Instruct-Reference` with 24576): pass a `max_seq_length` of at most 8192; policy `together-2025-11` has `togethercomputer/llama-2-7b-chat` with 4096"),
-            "{got}"
-        );
-        assert!(!run("").contains("as short as"));
-    }
-
-    /// The reason is how they are trained, and not that there are none.
-    #[test]
-    fn bases_that_are_trained_with_lora_only() {
-        let deepseek = |first: &str| {
-            run(&format!(
-                "training-type: full\n{first}//- config.json +\n{{\"model_type\": \"deepseek_v3\", \"architectures\": [\"DeepseekV3ForCausalLM\"], \"n_routed_experts\": 256}}"
-            ))
-        };
-        let got = deepseek("");
-        assert!(
-            got.starts_with("fine-tune: fail\n")
-                && got.contains("all 7 base models of the architecture `deepseek_v3` in the catalog of 2025-11 are trained with LoRA only, and training in full was asked for")
-                && got.ends_with("fix: pass `--training-type lora`\n"),
-            "{got}"
-        );
-        let got = deepseek("base-model: deepseek-ai/DeepSeek-V3\n");
-        assert!(
-            got.contains("trained with LoRA only, and full fine-tuning was asked for")
-                && got.ends_with("fix: pass `--training-type lora`\n"),
-            "{got}"
-        );
-        let got = deepseek("base-model: Qwen/Qwen3-0.6B\n");
-        assert!(
-            got.contains("fix: name one of `deepseek-ai/DeepSeek-")
-                && got.ends_with(" and pass `--training-type lora`\n"),
-            "{got}"
-        );
-        // A base that is not known is trained with LoRA only, too: it cannot be the one.
-        let got = deepseek("policy: together-2026-07\n");
-        assert!(
-            got.contains("`deepseek-ai/DeepSeek-V3.1`, the only base model of the architecture `deepseek_v3` in the catalog of 2026-07"),
-            "{got}"
-        );
-        let got = run("training-type: full\n//- config.json +\n{\"model_type\": \"mpt\"}");
-        assert!(
-            got.contains("fix: choose a checkpoint of an architecture that the catalog has"),
-            "{got}"
-        );
-    }
-
-    /// Gemma 4 has dense models and models with experts under one type and class.
-    #[test]
-    fn layers_of_another_kind_break_the_job() {
-        let gemma = |base: &str, more: &str| {
-            run(&format!(
-                "policy: together-2026-07\nbase-model: google/gemma-4-{base}\n//- config.json +\n\
-                 {{\"model_type\": \"gemma4\", \"architectures\": [\"Gemma4ForConditionalGeneration\"], \"text_config\": {{\"model_type\": \"gemma4_text\", {more}}}}}"
-            ))
-        };
-        let dense = "\"enable_moe_block\": false";
-        let experts = "\"num_experts\": 128, \"enable_moe_block\": true";
-        assert!(gemma("31B-it", dense).contains("fine-tune: pass"));
-        assert!(gemma("26B-A4B-it", experts).contains("fine-tune: pass"));
-        let got = gemma("26B-A4B-it", dense);
-        assert!(
-            got.contains("its layers have experts, the checkpoint's are dense")
-                && got.contains("fix: name one of `google/gemma-4-31B-it`"),
-            "{got}"
-        );
-        assert!(gemma("31B-it", experts).contains("its layers are dense"));
-    }
-
-    #[test]
-    fn bases_that_only_the_api_lists_are_not_known() {
-        let got = run("policy: together-2026-07\n");
-        assert!(
-            got.contains("upload: unknown\n") && !run("").contains("upload"),
-            "{got}"
-        );
-    }
-
-    #[test]
-    fn without_a_model_type_another_rule_speaks() {
-        assert!(run("//- config.json +\n{\"model_type\": null}").starts_with("fine-tune: skip\n"));
-        assert!(run("//- config.json removed").starts_with("fine-tune: skip\n"));
-        assert!(run("unreachable: no route\n").starts_with("fine-tune: unknown\n"));
-    }
-}
+mod tests;
