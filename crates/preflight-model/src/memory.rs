@@ -5,7 +5,9 @@
 //! weights, measures a trial run, and gives what is left to the KV cache. `docs/memory.md` has the
 //! formulas, their sources and a worked example.
 
+mod grain;
 mod overhead;
+mod sizes;
 mod split;
 mod training;
 mod weights;
@@ -14,7 +16,7 @@ use crate::cache::{KvCache, KvDtype, within_own_code};
 use crate::config::Config;
 use crate::quantization::Quantization;
 
-use overhead::has_experts;
+use overhead::experts;
 pub use overhead::{Activation, OUTSIDE_TORCH_ONE_GPU, OUTSIDE_TORCH_SEVERAL_GPUS, overhead_bytes};
 pub use split::{Divisions, Split};
 pub use training::{LORA_RANK, Training, TrainingBytes};
@@ -82,12 +84,13 @@ impl Footprint {
     pub fn new(config: &Config, quantization: Option<&Quantization>, weights: WeightBytes) -> Self {
         let cache = KvCache::of_engine(config);
         let within = within_own_code(config).filter(|_| cache.is_some());
+        let divisions = Divisions::new(config, quantization, cache.as_ref());
         Self {
             weights,
             cache_of: within.map(str::to_owned),
             cache,
             kv_heads: kv_heads(config),
-            divisions: Divisions::new(config, quantization),
+            divisions,
             context_length: crate::context::context_length(&config.text()),
             activation: Activation::of(config),
         }

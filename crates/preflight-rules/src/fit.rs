@@ -154,7 +154,7 @@ pub fn node_fit(model: &Footprint, hardware: &[HardwareOption], floor: &FitReque
     if let Some(unknown) = options.iter().find(is(FitVerdict::Unknown)) {
         return NodeFit::Unknown(unknown.because.clone().unwrap_or_default());
     }
-    // Layers can be dealt out where heads do not divide, so such a node is too small only where all
+    // Layers and experts can be dealt out where heads do not divide, so such a node is too small only where all
     // its GPUs together are.
     let is_open = |option: &&FitOption| {
         option.verdict == FitVerdict::CannotSplit
@@ -163,7 +163,7 @@ pub fn node_fit(model: &Footprint, hardware: &[HardwareOption], floor: &FitReque
     if let Some(open) = options.iter().find(is_open) {
         let because = open.because.as_deref().unwrap_or_default();
         return NodeFit::Unknown(format!(
-            "no node holds it as engines split models by default ({because}); `{}` may hold it with its layers dealt out",
+            "no node holds it as engines split models by default ({because}); `{}` may hold it with its layers or experts dealt out",
             open.hardware
         ));
     }
@@ -196,11 +196,7 @@ impl Case<'_> {
     fn judge(&self) -> FitOption {
         match self.model.split(self.hardware.count) {
             Split::Impossible(because) => self.without_numbers(FitVerdict::CannotSplit, because),
-            Split::Unknown => self.without_numbers(
-                FitVerdict::Unknown,
-                "how many heads there are is not known, and so whether the model can be split"
-                    .into(),
-            ),
+            Split::Unknown(because) => self.without_numbers(FitVerdict::Unknown, because),
             Split::Possible => self.within_bounds(),
         }
     }

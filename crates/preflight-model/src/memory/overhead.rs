@@ -1,6 +1,7 @@
 //! What an engine takes of a GPU beside weights and cache.
 
 use super::GIB;
+use super::sizes::read;
 use crate::config::{Config, Section};
 
 /// Memory outside `PyTorch` (CUDA context, kernels) on a single GPU. Measured: 0.13 to 0.14 GiB.
@@ -41,7 +42,7 @@ impl Activation {
         match config.model_type() {
             Some("llama") => Self::Llama,
             Some("qwen2" | "qwen3") => Self::Qwen,
-            _ if has_experts(&text) => Self::Experts,
+            _ if experts(&text).is_some() => Self::Experts,
             _ if is_multimodal => Self::Multimodal,
             _ => Self::Dense,
         }
@@ -59,19 +60,28 @@ impl Activation {
     }
 }
 
-/// Whether a token passes through only some of the weights.
-pub(super) fn has_experts(text: &Section<'_>) -> bool {
-    let spellings = [
+/// How many experts a router chooses among; `None` for a dense model. A class without experts passes over
+/// such a key.
+pub(super) fn experts(text: &Section<'_>) -> Option<u64> {
+    const SPELLINGS: [&str; 4] = [
         "num_experts",
         "num_local_experts",
         "n_routed_experts",
         "moe_num_experts",
     ];
-    let nested = text.cursor().get("ffn_config");
-    let nested = nested.and_then(|ffn| ffn.get("moe_num_experts")?.as_u64());
-    text.first_u64(&spellings)
-        .or(nested)
-        .is_some_and(|experts| experts > 1)
+    if text.bool("enable_moe_block") == Some(false) {
+        return None;
+    }
+    let nested = || {
+        let class = text.class();
+        if class.is_some_and(|class| !class.sub_configs.contains_key("ffn_config")) {
+            return None;
+        }
+        let of_layers = text.cursor().get("ffn_config")?;
+        of_layers.get("moe_num_experts")?.as_u64()
+    };
+    let found = SPELLINGS.iter().find_map(|key| read(text, key));
+    found.or_else(nested).filter(|&experts| experts > 1)
 }
 
 /// What the engine itself takes of each of `gpus` GPUs.

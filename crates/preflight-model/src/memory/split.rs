@@ -1,10 +1,11 @@
 //! Over how many GPUs tensor parallelism can spread a model.
 
-use super::has_experts;
+use super::grain::Grain;
+use super::sizes::{self, Attention, FeedForward};
 use super::weights::packs_whole;
 use crate::cache::KvCache;
 use crate::config::{Config, Section};
-use crate::quantization::{Layout, Quantization, WHOLE_ROW};
+use crate::quantization::Quantization;
 
 /// Whether a model can be spread over a number of GPUs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,8 +14,8 @@ pub enum Split {
     Possible,
     /// It cannot, for this reason.
     Impossible(String),
-    /// What has to divide is not known.
-    Unknown,
+    /// It is not known, for this reason.
+    Unknown(String),
 }
 
 /// Heads of every kind that one GPU keeps whole.
@@ -30,54 +31,40 @@ const HEADS: [(&str, &str); 5] = [
     ("mamba_num_heads", "Mamba heads"),
 ];
 
-/// The inner size of a dense feed-forward layer, as classes spell it.
-const INTERMEDIATE: [&str; 4] = ["intermediate_size", "ffn_dim", "n_inner", "ffn_hidden_size"];
-
-/// The inner size of an expert, as classes spell it.
-const INTERMEDIATE_OF_EXPERT: [&str; 3] =
-    ["moe_intermediate_size", "expert_dim", "intermediate_size"];
-
-/// Numbers of experts, as classes spell them.
-const EXPERTS: [&str; 4] = [
-    "num_experts",
-    "num_local_experts",
-    "n_routed_experts",
-    "moe_num_experts",
-];
-
 /// What has to divide among the GPUs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Divisions {
     /// Numbers of heads, with what they are called.
     heads: Vec<(&'static str, u64)>,
-    /// Inner size of the feed-forward layers, and whether they are experts.
-    inner: Option<Inner>,
-    /// Weights that share a scale, along the size that is divided.
-    group: u64,
+    /// Sizes of the attention layers; `None` where they are not known.
+    attention: Option<Attention>,
+    /// Inner sizes of the feed-forward layers.
+    feed_forward: Vec<FeedForward>,
+    /// Weights that share a scale in attention.
+    attention_grain: Grain,
+    /// Weights that share a scale in feed-forward layers.
+    feed_forward_grain: Grain,
     /// The tensors are packed in a form that no engine divides.
     is_packed_whole: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Inner {
-    key: &'static str,
-    size: u64,
-    /// How many experts there are; `None` for a dense layer.
-    experts: Option<u64>,
-}
-
 impl Divisions {
-    /// What config.json says.
-    pub fn new(config: &Config, quantization: Option<&Quantization>) -> Self {
+    /// What config.json says, and the cache that follows from it.
+    pub fn new(
+        config: &Config,
+        quantization: Option<&Quantization>,
+        cache: Option<&KvCache>,
+    ) -> Self {
         let text = config.text();
-        let heads = HEADS.into_iter().filter_map(|(key, name)| {
-            let count = text.u64(key).filter(|&count| count > 0)?;
-            Some((name, count))
-        });
+        let grain = |modules| {
+            quantization.map_or_else(Grain::default, |found| Grain::of(config, found, modules))
+        };
         Self {
-            heads: heads.collect(),
-            inner: inner(&text),
-            group: quantization.map_or(1, |found| group(config, found)),
+            heads: heads(&text),
+            attention: sizes::attention(&text, cache),
+            feed_forward: sizes::feed_forward(&text),
+            attention_grain: grain(&sizes::MODULES_OF_ATTENTION),
+            feed_forward_grain: grain(&sizes::MODULES_OF_FEED_FORWARD),
             is_packed_whole: quantization.is_some_and(|found| packs_whole(found.layout)),
         }
     }
@@ -106,87 +93,52 @@ impl Divisions {
         if !cache.is_none_or(shares) {
             return Split::Impossible(format!("the KV heads cannot be shared by {gpus} GPUs"));
         }
-        if let Some(reason) = self
-            .inner
-            .as_ref()
-            .and_then(|inner| self.uneven(inner, gpus))
-        {
+        let of_attention = || {
+            let found = self.attention.as_ref()?.uneven(gpus, &self.attention_grain);
+            Some((found?, &self.attention_grain))
+        };
+        let of_feed_forward = || {
+            let grain = &self.feed_forward_grain;
+            let mut uneven = self.feed_forward.iter();
+            uneven.find_map(|size| Some((size.uneven(gpus, grain)?, grain)))
+        };
+        let indivisible = self
+            .feed_forward
+            .iter()
+            .find_map(|size| size.indivisible(gpus));
+        if let Some(reason) = indivisible {
             return Split::Impossible(reason);
         }
+        match of_attention().or_else(of_feed_forward) {
+            Some((reason, grain)) if grain.is_sure => return Split::Impossible(reason),
+            Some((reason, _)) => {
+                return Split::Unknown(format!(
+                    "{reason}, if they are quantised, which the lists of `quantization_config` leave open"
+                ));
+            }
+            None => {}
+        }
         if self.heads.is_empty() {
-            Split::Unknown
+            Split::Unknown(
+                "how many heads there are is not known, and so whether the model can be split"
+                    .into(),
+            )
         } else {
             Split::Possible
         }
     }
-
-    /// Why the feed-forward layers do not divide. Experts that do not are dealt out whole, where their
-    /// number divides (expert parallelism).
-    /// Source: `divide` in `ColumnParallelLinear` and `RowParallelLinear` of vLLM; for groups the
-    /// conditions in <https://github.com/QwenLM/Qwen3/issues/698>, and the error of
-    /// <https://github.com/vllm-project/vllm/issues/17569>
-    fn uneven(&self, inner: &Inner, gpus: u64) -> Option<String> {
-        let Inner { key, size, experts } = inner;
-        if experts.is_some_and(|experts| experts.is_multiple_of(gpus)) {
-            return None;
-        }
-        if !size.is_multiple_of(gpus) {
-            return Some(format!("`{key}` {size} does not divide among {gpus} GPUs"));
-        }
-        let share = size / gpus;
-        (!share.is_multiple_of(self.group)).then(|| {
-            format!(
-                "`{key}` {size} among {gpus} GPUs is {share}, which is no multiple of the {} weights that share a scale",
-                self.group
-            )
-        })
-    }
 }
 
-/// The layers whose size is sure to be divided: the experts of a mixture, else the dense ones.
-fn inner(text: &Section<'_>) -> Option<Inner> {
-    let first = |keys: &[&'static str]| {
-        keys.iter().find_map(|&key| {
-            let size = text.u64(key).filter(|&size| size > 0)?;
-            Some((key, size))
-        })
-    };
-    if has_experts(text) {
-        let (_, experts) = first(&EXPERTS)?;
-        let (key, size) = first(&INTERMEDIATE_OF_EXPERT)?;
-        return Some(Inner {
-            key,
-            size,
-            experts: Some(experts),
-        });
+/// The heads that the class has; a key that it does not read says nothing.
+fn heads(text: &Section<'_>) -> Vec<(&'static str, u64)> {
+    let count = |key| sizes::read(text, key).filter(|&count| count > 0);
+    let mut heads: Vec<_> = HEADS
+        .into_iter()
+        .filter_map(|(key, name)| Some((name, count(key)?)))
+        .collect();
+    // Other classes have attention heads under this name.
+    if text.model_type() == Some("mamba2") {
+        heads.extend(count("num_heads").map(|count| ("Mamba heads", count)));
     }
-    let (key, size) = first(&INTERMEDIATE)?;
-    Some(Inner {
-        key,
-        size,
-        experts: None,
-    })
-}
-
-/// How many weights along the divided size belong together: a group of GPTQ and AWQ and what packs
-/// alike, a block of FP8 with block scales. Other methods scale rows, or engines pad what is uneven
-/// (MXFP4).
-/// Source: `create_weights` in `gptq_marlin.py`, `awq.py` and `fp8.py` of
-/// <https://github.com/vllm-project/vllm/tree/v0.11.0/vllm/model_executor/layers/quantization>
-fn group(config: &Config, quantization: &Quantization) -> u64 {
-    let size = match quantization.layout {
-        Layout::Gptq | Layout::Awq | Layout::CompressedTensors => {
-            let mut groups = quantization.schemes.iter().map(|scheme| scheme.group);
-            let first = groups.next().flatten();
-            first.filter(|_| groups.all(|group| group == first))
-        }
-        Layout::PerElement => {
-            let section = config.root().get("quantization_config");
-            let block = section.and_then(|section| section.get("weight_block_size"));
-            block.and_then(|block| block.elements().next()?.as_u64())
-        }
-        _ => None,
-    };
-    size.filter(|&size| size > 0 && size != WHOLE_ROW)
-        .unwrap_or(1)
+    heads
 }
