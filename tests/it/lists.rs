@@ -74,6 +74,52 @@ fn levels_are_those_of_the_policy() {
     assert_eq!(level("together-2026-07"), ["error", "error"]);
 }
 
+/// Pointers give bounds of a size, of which no factor can be told.
+#[test]
+fn a_size_with_bounds_only_has_no_factor() {
+    let fixture = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../fixtures/qwen2.5-7b-instruct-lfs-pointers"
+    );
+    let ranking = run(&["base-models", fixture]).stdout;
+    let row = ranking
+        .lines()
+        .find(|line| line.ends_with("  Qwen/Qwen2.5-3B-Instruct"));
+    let cells: Vec<_> = row.unwrap().split_whitespace().take(3).collect();
+    assert_eq!(cells, ["yes", "qwen2", "?"], "{ranking}");
+    let told = "B parameters, the checkpoint has between ";
+    assert!(
+        ranking.contains(told) && !ranking.contains("near the checkpoint's"),
+        "{ranking}"
+    );
+}
+
+/// What was not compared is no proposal.
+#[test]
+fn best_base_models_are_those_that_suit() {
+    let fixture = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../fixtures/llama-3.1-8b-instruct"
+    );
+    for format in ["table", "markdown"] {
+        let report = run(&[
+            "check",
+            fixture,
+            "--policy",
+            "together-2026-07",
+            "--target",
+            "fine-tune",
+            "--format",
+            format,
+        ])
+        .stdout;
+        assert!(
+            report.contains("Best base models: ") && !report.contains("nvidia/Nemotron"),
+            "{report}"
+        );
+    }
+}
+
 #[test]
 fn base_models_are_listed_and_ranked() {
     let list = run(&["base-models"]).stdout;

@@ -77,7 +77,7 @@ pub fn table(named: &Named<'_>, ranking: &[BaseModelMatch], width: usize, all: b
         }
     }
     let foot = [
-        "suits: `shorter` asks for a max_seq_length, `?` was not compared. Size: parameters of the base model in those of the model.",
+        "suits: `shorter` asks for a max_seq_length, `?` was not compared. Size: parameters of the base model in those of the model, `?` where these are not known.",
         "Best first: by architecture, then sequences within what the model takes, then size, then structure, then the nearest length.",
         &format!(
             "Policy {} (as of {}), base models of {}.",
@@ -97,16 +97,20 @@ pub fn table(named: &Named<'_>, ranking: &[BaseModelMatch], width: usize, all: b
     text
 }
 
-fn row(base: &BaseModelMatch) -> Vec<String> {
-    let suits = match base.verdict {
+/// The word of the column.
+pub(crate) fn suits(verdict: BaseModelVerdict) -> &'static str {
+    match verdict {
         BaseModelVerdict::Suits => "yes",
         BaseModelVerdict::WithShorterSequences => "shorter",
         BaseModelVerdict::NotCompared => "?",
         BaseModelVerdict::Incompatible => "no",
-    };
+    }
+}
+
+fn row(base: &BaseModelMatch) -> Vec<String> {
     let unknown = || "?".to_owned();
     vec![
-        suits.to_owned(),
+        suits(base.verdict).to_owned(),
         base.model_type.clone().unwrap_or_else(unknown),
         base.size_ratio.map_or_else(unknown, times),
         base.context

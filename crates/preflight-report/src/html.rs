@@ -14,7 +14,7 @@ use preflight_rules::report::{
 
 use crate::escape::for_terminal;
 use crate::markup::Markup;
-use crate::{table, told, words};
+use crate::{base_models, table, told, words};
 
 /// Most characters of a message that may quote a repository.
 const MESSAGE_MAX: usize = 500;
@@ -282,23 +282,16 @@ fn write_base_models(page: &mut Markup, model: &ModelReport) {
         return;
     }
     page.raw("<section>\n<h3>Base models</h3>\n<details>\n<summary>");
-    let best = model
-        .base_models
-        .iter()
-        .filter(|base| base.compatible)
-        .count();
+    let best = table::proposals(model).count();
     page.text(best).raw(" of ").text(model.base_models.len());
-    page.raw(" are compatible</summary>\n<table>\n<caption>Best first</caption>\n<thead><tr>");
-    page.raw(
-        "<th scope=\"col\">Name</th><th scope=\"col\">Compatible</th><th scope=\"col\">Why</th>",
-    );
+    page.raw(" suit</summary>\n<table>\n<caption>Best first</caption>\n<thead><tr>");
+    page.raw("<th scope=\"col\">Name</th><th scope=\"col\">Suits</th><th scope=\"col\">Why</th>");
     page.raw("</tr></thead>\n<tbody>\n");
     for base in &model.base_models {
         page.raw("<tr><th scope=\"row\">")
             .text(for_terminal(&base.name, NAME_MAX))
             .raw("</th><td>");
-        page.raw(if base.compatible { "yes" } else { "no" })
-            .raw("</td><td>");
+        page.raw(base_models::suits(base.verdict)).raw("</td><td>");
         inline(page, &base.reasons.join("; "), COMMAND_MAX);
         page.raw("</td></tr>\n");
     }

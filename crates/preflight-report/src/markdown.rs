@@ -238,8 +238,7 @@ fn hardware(model: &ModelReport) -> String {
 }
 
 fn write_base_models(blocks: &mut Vec<String>, model: &ModelReport) {
-    let best = model.base_models.iter().filter(|base| base.compatible);
-    let names: Vec<String> = best
+    let names: Vec<String> = table::proposals(model)
         .take(BASE_MODELS_SHOWN)
         .map(|base| code(&base.name))
         .collect();

@@ -9,7 +9,7 @@ mod screen;
 
 use std::io::{self, Write};
 
-use preflight_rules::report::{ModelReport, OtherPolicy, Report, Target, Verdict};
+use preflight_rules::report::{BaseModelMatch, ModelReport, OtherPolicy, Report, Target, Verdict};
 
 use crate::text::Keep;
 use crate::told;
@@ -114,14 +114,22 @@ pub(crate) fn word(verdict: Verdict) -> &'static str {
 /// Base models shown without `verbose`.
 const BASE_MODELS_SHOWN: usize = 3;
 
+/// The base models that suit, best first.
+pub(crate) fn proposals(model: &ModelReport) -> impl Iterator<Item = &BaseModelMatch> {
+    let all = model.base_models.iter();
+    all.filter(|base| base.verdict.is_proposal())
+}
+
 fn write_base_models(screen: &mut Screen, model: &ModelReport) {
-    // Where none is compatible the rule has said so already.
-    let is_any = model.base_models.iter().any(|base| base.compatible);
-    if model.base_models.is_empty() || !(is_any || screen.is_verbose()) {
+    if model.base_models.is_empty() {
         return;
     }
     if !screen.is_verbose() {
-        let best = model.base_models.iter().filter(|base| base.compatible);
+        let mut best = proposals(model).peekable();
+        // Where there is none the rule has said so already.
+        if best.peek().is_none() {
+            return;
+        }
         let names: Vec<String> = best
             .take(BASE_MODELS_SHOWN)
             .map(|base| short(&base.name, NAME_MAX))

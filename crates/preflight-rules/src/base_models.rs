@@ -17,7 +17,7 @@ use preflight_model::release::{self, Release};
 use crate::catalog::{BaseModel, Catalog, TrainingMethod, TrainingType};
 use crate::report::{BaseModelMatch, BaseModelScore, BaseModelVerdict};
 use crate::structure::Structure;
-use size::{Distance, billions};
+use size::{Distance, Size, billions};
 use traits::{Traits, other_layers};
 
 /// What matters of the checkpoint. `None` is "not known".
@@ -184,7 +184,7 @@ fn as_match(base: &BaseModel, judged: Judgement, shape: &ModelShape) -> BaseMode
         score: score(base, &judged, shape),
         model_type: base.model_type.clone(),
         parameters: base.parameters,
-        size_ratio: judged.size.map(Distance::ratio),
+        size_ratio: judged.size.and_then(Distance::ratio),
         context: judged.context,
         max_seq_length: judged.max_seq_length,
         training_types: base.training_types.clone(),
@@ -218,10 +218,7 @@ fn score(base: &BaseModel, judged: &Judgement, shape: &ModelShape) -> BaseModelS
             (Some(theirs), Some(ours)) => Some(if theirs > ours { 0.0 } else { 1.0 }),
             _ => None,
         },
-        size: judged.size.map(|size| {
-            let ratio = size.ratio();
-            ratio.min(1.0 / ratio)
-        }),
+        size: judged.size.map(Distance::share),
         structure: (compared > 0).then(|| same as f64 / compared as f64),
     }
 }
@@ -367,32 +364,34 @@ const NEAR_FACTOR: u128 = 2;
 
 fn size_reason(base: &BaseModel, shape: &ModelShape) -> Option<Reason> {
     let theirs = billions(base.parameters?);
-    let ours = match (
-        shape.parameters,
-        shape.parameters_at_least,
-        shape.parameters_at_most,
-    ) {
-        (Some(count), _, _) => billions(count),
-        (None, Some(least), _) => format!("at least {}", billions(least)),
-        (None, None, Some(most)) => format!("at most {}", billions(most)),
-        (None, None, None) => {
-            return Some(informs(format!(
-                "{theirs}; the checkpoint's size is not known"
-            )));
-        }
+    let Some(ours) = Size::of(shape).text() else {
+        return Some(informs(format!(
+            "{theirs}; the checkpoint's size is not known"
+        )));
     };
     let distance = Distance::of(base, shape)?;
-    if distance.larger <= u128::from(distance.smaller) * NEAR_FACTOR {
-        return Some(informs(format!(
-            "{theirs} parameters, near the checkpoint's {ours}"
-        )));
-    }
+    let is_near = distance.larger <= u128::from(distance.smaller) * NEAR_FACTOR;
     let times = distance.times();
-    Some(warns(if distance.base_is_larger {
-        format!("{theirs} parameters, {times} times the checkpoint's {ours}")
-    } else {
-        format!("{theirs} parameters, the checkpoint's {ours} are {times} times that")
-    }))
+    Some(
+        match (is_near, distance.is_exact, distance.base_is_larger) {
+            (true, true, _) => {
+                informs(format!("{theirs} parameters, near the checkpoint's {ours}"))
+            }
+            (true, false, _) => informs(format!("{theirs} parameters, the checkpoint has {ours}")),
+            (false, true, true) => warns(format!(
+                "{theirs} parameters, {times} times the checkpoint's {ours}"
+            )),
+            (false, true, false) => warns(format!(
+                "{theirs} parameters, the checkpoint's {ours} are {times} times that"
+            )),
+            (false, false, true) => warns(format!(
+                "{theirs} parameters, at least {times} times the checkpoint's, which has {ours}"
+            )),
+            (false, false, false) => warns(format!(
+                "{theirs} parameters, the checkpoint has {ours}, at least {times} times that"
+            )),
+        },
+    )
 }
 
 fn length_reason(base: &BaseModel, shape: &ModelShape, options: &Options) -> Reason {

@@ -428,7 +428,8 @@ pub struct BaseModelMatch {
     pub model_type: Option<String>,
     /// Its parameters, nominal, where they are known.
     pub parameters: Option<u64>,
-    /// Its parameters in those of the checkpoint: 2 is twice the size.
+    /// Its parameters in those of the checkpoint: 2 is twice the size. `None` also where only bounds of those
+    /// are known.
     pub size_ratio: Option<f64>,
     /// Longest sequence that it trains with by the asked method, tokens.
     pub context: Option<u64>,
@@ -464,6 +465,11 @@ impl BaseModelVerdict {
             Self::NotCompared => "not-compared",
             Self::Incompatible => "incompatible",
         }
+    }
+
+    /// Whether it can be proposed: one that was not compared cannot.
+    pub fn is_proposal(self) -> bool {
+        matches!(self, Self::Suits | Self::WithShorterSequences)
     }
 }
 

@@ -280,11 +280,15 @@ fn base_models() -> Vec<BaseModelMatch> {
             true,
             &["same architecture `LlamaForCausalLM`"],
         ),
-        base(
-            "meta-llama/Meta-Llama-3.1-8B-Instruct-Reference",
-            true,
-            &["4.7 times as large"],
-        ),
+        BaseModelMatch {
+            verdict: BaseModelVerdict::NotCompared,
+            model_type: None,
+            ..base(
+                "moonshotai/Kimi-K2.6",
+                true,
+                &["its architecture is not known here, so it was not compared"],
+            )
+        },
         base(
             "Qwen/Qwen3-8B",
             false,

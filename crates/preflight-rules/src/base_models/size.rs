@@ -11,14 +11,16 @@ pub(super) struct Distance {
     pub(super) larger: u128,
     pub(super) smaller: u64,
     pub(super) base_is_larger: bool,
+    /// Whether the checkpoint's size is known; otherwise the distance is at least this.
+    pub(super) is_exact: bool,
 }
 
 impl Distance {
-    /// How far the base's size is from the nearest size that the checkpoint can have.
+    /// How far the base's size is from the nearest size that the checkpoint can have. Bases within its bounds
+    /// are equally near, so that what the order asks next tells them apart.
     pub(super) fn of(base: &BaseModel, shape: &ModelShape) -> Option<Self> {
         let base = base.parameters.filter(|&count| count > 0)?;
-        let least = shape.parameters.or(shape.parameters_at_least);
-        let most = shape.parameters.or(shape.parameters_at_most);
+        let Size { least, most } = Size::of(shape);
         if least.is_none() && most.is_none() {
             return None;
         }
@@ -30,6 +32,7 @@ impl Distance {
             larger: u128::from(base.max(ours)),
             smaller: base.min(ours),
             base_is_larger: base > ours,
+            is_exact: least == most,
         })
     }
 
@@ -58,15 +61,50 @@ impl Distance {
         format!("{}.{}", tenths / 10, tenths % 10)
     }
 
-    /// The base's size in sizes of the checkpoint.
+    /// The base's size in sizes of the checkpoint; none where that has bounds only.
     #[expect(clippy::cast_precision_loss, reason = "a figure to show")]
-    pub(super) fn ratio(self) -> f64 {
-        let factor = self.larger as f64 / self.smaller as f64;
-        if self.base_is_larger {
-            factor
+    pub(super) fn ratio(self) -> Option<f64> {
+        let ratio = if self.base_is_larger {
+            self.larger as f64 / self.smaller as f64
         } else {
-            1.0 / factor
+            self.share()
+        };
+        self.is_exact.then_some(ratio)
+    }
+
+    /// The smaller size as a share of the larger; at best, where the checkpoint's has bounds only.
+    #[expect(clippy::cast_precision_loss, reason = "a figure to show")]
+    pub(super) fn share(self) -> f64 {
+        self.smaller as f64 / self.larger as f64
+    }
+}
+
+/// What is known of a checkpoint's size.
+pub(super) struct Size {
+    least: Option<u64>,
+    most: Option<u64>,
+}
+
+impl Size {
+    pub(super) fn of(shape: &ModelShape) -> Self {
+        Self {
+            least: shape.parameters.or(shape.parameters_at_least),
+            most: shape.parameters.or(shape.parameters_at_most),
         }
+    }
+
+    /// `7B`, `between 1.9B and 15.2B`, `at least 1.9B`; none where nothing is known.
+    pub(super) fn text(&self) -> Option<String> {
+        Some(match (self.least, self.most) {
+            (Some(least), Some(most)) if least == most => billions(least),
+            (Some(least), Some(most)) => match (billions(least), billions(most)) {
+                (least, most) if least == most => format!("about {least}"),
+                (least, most) => format!("between {least} and {most}"),
+            },
+            (Some(least), None) => format!("at least {}", billions(least)),
+            (None, Some(most)) => format!("at most {}", billions(most)),
+            (None, None) => return None,
+        })
     }
 }
 

@@ -380,6 +380,59 @@ fn bounds_are_enough_to_rank_by_size() {
     assert!(huge.compatible);
 }
 
+/// A size between bounds is near to nothing: what is known of it is told, and no ratio.
+#[test]
+fn bounds_of_a_size_are_no_size() {
+    const B: u64 = 1_000_000_000;
+    let between = |least, most| ModelShape {
+        parameters: None,
+        parameters_at_least: least,
+        parameters_at_most: most,
+        ..SMOLLM2
+    };
+    let wide = between(Some(2 * B), Some(15 * B));
+    let ranked = rank(&wide, catalog("together-2025"), &Options::default());
+    let row = |name| &ranked[place(&ranked, name)];
+    let seven = row("togethercomputer/llama-2-7b-chat");
+    assert_eq!((seven.size_ratio, seven.score.size), (None, Some(1.0)));
+    assert!(
+        seven
+            .reasons
+            .contains(&"7B parameters, the checkpoint has between 2B and 15B".into()),
+        "{:?}",
+        seven.reasons
+    );
+    // Those within are told apart by what comes next, and 70B are beyond in any case.
+    let seventy = row("meta-llama/Meta-Llama-3-70B-Instruct");
+    assert!(place(&ranked, &seven.name) < place(&ranked, &seventy.name));
+    assert_eq!(seventy.size_ratio, None);
+    let of = |shape: &ModelShape| size_reason(base("togethercomputer/llama-2-7b-chat"), shape);
+    for (shape, weight, text) in [
+        (
+            between(None, Some(B)),
+            Weight::Warns,
+            "7B parameters, at least 7.0 times the checkpoint's, which has at most 1B",
+        ),
+        (
+            between(Some(21 * B), None),
+            Weight::Warns,
+            "7B parameters, the checkpoint has at least 21B, at least 3.0 times that",
+        ),
+        (
+            between(Some(6_999_999_999), Some(7_000_000_001)),
+            Weight::Informs,
+            "7B parameters, the checkpoint has about 7B",
+        ),
+        (
+            between(Some(7 * B), Some(7 * B)),
+            Weight::Informs,
+            "7B parameters, near the checkpoint's 7B",
+        ),
+    ] {
+        assert_eq!(of(&shape), Some(reason(weight, text)));
+    }
+}
+
 #[test]
 fn sizes_read_as_people_say_them() {
     for (count, text) in [

@@ -97,10 +97,18 @@ impl Search<'_> {
         if !self.proposals.is_empty() {
             return format!("name one of {}", self.best());
         }
-        match &self.otherwise {
-            Some(other) => other.fix(named),
-            None => "choose a checkpoint of an architecture that the catalog has".into(),
+        if let Some(other) = &self.otherwise {
+            return other.fix(named);
         }
+        let mut types = self
+            .catalog
+            .models
+            .iter()
+            .map(|base| base.model_type.as_deref());
+        if types.any(|theirs| theirs == Some(self.model_type)) {
+            return "choose a checkpoint with the kinds of layers that a base model of its architecture has".into();
+        }
+        "choose a checkpoint of an architecture that the catalog has".into()
     }
 
     /// Why no base model of the catalog is proposed. A gap where one of them was not compared: that one never

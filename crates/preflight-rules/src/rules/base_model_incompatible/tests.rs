@@ -206,7 +206,9 @@ fn a_hybrid_without_experts_has_no_template() {
     let named = "base-model: nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-BF16\n";
     let got = nemotron("M-M*-", named);
     assert!(
-        got.contains("fine-tune: fail\n") && got.contains(why),
+        got.contains("fine-tune: fail\n")
+            && got.contains(why)
+            && got.contains("fix: choose a checkpoint with the kinds of layers"),
         "{got}"
     );
     let got = nemotron("MEM*E", named);
