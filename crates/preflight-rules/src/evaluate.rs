@@ -3,6 +3,7 @@
 use preflight_model::checkpoint::{Checkpoint, Kind};
 use preflight_model::fact::{Fact, Gap};
 use preflight_model::facts::Facts;
+use preflight_model::memory::Footprint;
 use preflight_model::release::Release;
 
 use crate::adapters;
@@ -102,15 +103,8 @@ impl<'a> Judge<'a> {
         });
         let node = shape::footprint(adapters::whole_model(&facts))
             .map_or_else(NodeFit::not_measured, |footprint| {
-                node_fit(&footprint, &hardware, &floor(policy))
+                node_among(&footprint, &hardware, &unknown, &floor(policy))
             });
-        let node = match node {
-            // A GPU of which nothing is known may be the one that is large enough.
-            NodeFit::TooSmall(_) if !unknown.is_empty() => {
-                NodeFit::Unknown("the platform has hardware whose GPU is not known here".into())
-            }
-            node => node,
-        };
         Self {
             facts,
             policy,
@@ -379,6 +373,30 @@ impl<'a> Judge<'a> {
             }
             _ => Vec::new(),
         }
+    }
+}
+
+/// Looks for a node among those whose GPUs are known and those whose are not.
+fn node_among(
+    footprint: &Footprint,
+    hardware: &[HardwareOption],
+    unknown: &[&str],
+    floor: &FitRequest,
+) -> NodeFit {
+    let node = node_fit(footprint, hardware, floor);
+    // A GPU of which nothing is known may be the one that is large enough.
+    let may_be_another = hardware.is_empty() || matches!(node, NodeFit::TooSmall(_));
+    match unknown {
+        [first, others @ ..] if may_be_another => {
+            let more = match others.len() {
+                0 => String::new(),
+                count => format!(" and {count} more"),
+            };
+            NodeFit::Unknown(format!(
+                "the platform lists `{first}`{more}, and how much memory the GPU has is not known here"
+            ))
+        }
+        _ => node,
     }
 }
 

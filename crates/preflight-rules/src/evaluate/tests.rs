@@ -1,6 +1,7 @@
 //! The verdict algebra of `DESIGN.md`, "Verdicts and exit codes": a test for each sentence.
 
 use crate::case::Options;
+use crate::live::{Fetched, HardwareRow, Live, ModelLimits};
 use crate::report::Verdict::{self, Fail, Pass, Undecided};
 use crate::report::{Level, ModelReport, Outcome, RuleRow, Target};
 use crate::testing::Repo;
@@ -387,4 +388,45 @@ fn another_policy_names_what_makes_the_difference() {
         (theirs, other.because.as_slice()),
         (vec![Undecided, Pass], &["base-model-incompatible"][..])
     );
+}
+
+/// A catalog that lists these nodes of GPUs of which nothing is known here.
+fn with_unknown_hardware(ids: &[&str]) -> Repo {
+    let row = |id: &&str| HardwareRow {
+        id: (*id).into(),
+        gpu_type: "mi300x".into(),
+        gpu_memory_gb: 192.0,
+        gpu_count: 1,
+    };
+    let fetched = Fetched {
+        fetched_at: "2026-11-22T10:00:00Z".into(),
+        origin: "https://api.together.ai/v1".into(),
+        base_models: vec![ModelLimits {
+            name: "acme/new".into(),
+            training_types: vec![],
+            context_sft: None,
+            context_dpo: None,
+            lora_max_rank: None,
+        }],
+        without_limits: vec![],
+        hardware: ids.iter().map(row).collect(),
+    };
+    Repo::new("").with_live(Live::parse(&fetched.to_file().unwrap()).unwrap())
+}
+
+#[test]
+fn hardware_whose_memory_is_not_known_is_named() {
+    for (ids, named) in [
+        (
+            &["1x_amd_mi300x_192gb"][..],
+            "the platform lists `1x_amd_mi300x_192gb`, and how much memory the GPU has is not known here",
+        ),
+        (
+            &["1x_amd_mi300x_192gb", "8x_amd_mi300x_192gb"],
+            "the platform lists `1x_amd_mi300x_192gb` and 1 more, and how much memory the GPU has is not known here",
+        ),
+    ] {
+        let said = with_unknown_hardware(ids).run("node-too-small");
+        assert!(said.contains(named), "{said}");
+    }
 }
