@@ -73,6 +73,12 @@ impl<'a> Index<'a> {
         entries.map(|entry| (&*entry.name, entry.shard as usize))
     }
 
+    /// Whether the tensor at a place of [`Self::tensors`] is assigned to the shard of this number.
+    pub(crate) fn is_assigned(&self, at: usize, number: usize) -> bool {
+        let entry = self.entries.get(at);
+        entry.is_some_and(|entry| entry.shard as usize == number)
+    }
+
     /// The tensor at a place of [`Self::tensors`], with its shard.
     pub(crate) fn assignment(&self, at: usize) -> Option<(&str, &str)> {
         let entry = self.entries.get(at)?;
@@ -81,11 +87,16 @@ impl<'a> Index<'a> {
 
     /// The shard that `tensor` is assigned to.
     pub fn shard_of(&self, tensor: &str) -> Option<&str> {
-        let at = self
-            .entries
-            .binary_search_by(|entry| (*entry.name).cmp(tensor))
-            .ok()?;
+        let at = self.position(tensor)?;
         Some(&self.shards[self.entries[at].shard as usize])
+    }
+
+    /// The place of `tensor` in [`Self::tensors`].
+    pub(crate) fn position(&self, tensor: &str) -> Option<usize> {
+        let entries = &self.entries;
+        entries
+            .binary_search_by(|entry| (*entry.name).cmp(tensor))
+            .ok()
     }
 
     fn read(&mut self, text: &'a [u8]) -> Result<(), Error> {

@@ -6,6 +6,10 @@ use crate::header::{Header, Tensor};
 use crate::index::Index;
 use crate::weights::Shard;
 
+/// Most tensors of an index that are looked up in a map, which takes some 10 MB then; the largest checkpoints have
+/// 150,000. Of more, each is searched for.
+const HASHED_MAX: usize = 200_000;
+
 /// How an index and the shards that it names fit together.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Placement {
@@ -34,18 +38,22 @@ impl Placement {
     /// `shards` are those that the index names, in its order.
     pub(crate) fn new(index: &Index<'_>, shards: &[Shard<'_>]) -> Self {
         let entries = || index.entries().enumerate();
-        let by_name: HashMap<&str, usize> = entries().map(|(at, (name, _))| (name, at)).collect();
-        let assigned: Vec<usize> = index.entries().map(|(_, shard)| shard).collect();
+        let by_name: Option<HashMap<&str, usize>> = (index.len() <= HASHED_MAX)
+            .then(|| entries().map(|(at, (name, _))| (name, at)).collect());
+        let position = |name: &str| match &by_name {
+            Some(by_name) => by_name.get(name).copied(),
+            None => index.position(name),
+        };
         let mut is_filled = vec![false; index.len()];
         let mut strays: BTreeMap<&str, usize> = BTreeMap::new();
         let mut places: Vec<Vec<Place>> = Vec::with_capacity(shards.len());
         for (number, shard) in shards.iter().enumerate() {
             let place = |tensor: Tensor<'_>| {
-                let Some(&at) = by_name.get(tensor.name) else {
+                let Some(at) = position(tensor.name) else {
                     return Place::Unnamed;
                 };
                 is_filled[at] = true;
-                if assigned[at] == number {
+                if index.is_assigned(at, number) {
                     Place::Here
                 } else {
                     Place::Elsewhere
