@@ -7,7 +7,7 @@ use crate::base_models::{
 };
 use crate::case::Case;
 use crate::catalog::{Catalog, TrainingType};
-use crate::date::{self, STALE_DAYS};
+use crate::date;
 use crate::policy::Policy;
 use crate::report::{BaseModelMatch, BaseModelVerdict, Finding};
 use crate::rule::{Category, Findings, Outcome, Rule};
@@ -33,16 +33,10 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
         return Ok(findings);
     };
     let as_of = &catalog.as_of;
-    let odd = if date::is_stale(as_of, case.now) == Some(true) {
-        format!(
-            "more than {STALE_DAYS} days ago: `byom-preflight refresh` asks the platform for the present one"
-        )
-    } else if date::is_future(as_of, case.now) == Some(true) {
-        "which is still to come: that date or this machine's clock is wrong".into()
-    } else {
-        return Ok(findings);
-    };
-    Ok(findings.with_note(Finding::new(format!("the catalog is of {as_of}, {odd}"))))
+    Ok(match date::oddity(as_of, case.now) {
+        Some(odd) => findings.with_note(Finding::new(format!("the catalog is of {as_of}, {odd}"))),
+        None => findings,
+    })
 }
 
 fn judge_base(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
