@@ -131,3 +131,71 @@ fn settle(strays: &mut BTreeMap<&str, usize>, places: &mut [Vec<Place>], shards:
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fact::Fact;
+
+    fn shard<'a>(path: &str, text: &'a [u8]) -> Shard<'a> {
+        Shard {
+            path: path.into(),
+            size: None,
+            header: Fact::Known(Header::parse(text, None).unwrap()),
+        }
+    }
+
+    fn header(names: &[&str]) -> Vec<u8> {
+        let tensors = names.iter().enumerate().map(|(at, name)| {
+            format!(
+                r#""{name}": {{"dtype": "U8", "shape": [1], "data_offsets": [{at}, {}]}}"#,
+                at + 1
+            )
+        });
+        let text = format!("{{{}}}", tensors.collect::<Vec<_>>().join(", "));
+        [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat()
+    }
+
+    /// The same of an index that is looked up in a map and of one that is searched.
+    #[test]
+    fn what_each_shard_gives() {
+        for more in [0, HASHED_MAX] {
+            // Of a third shard, whose header was not read.
+            let others = (0..more).map(|at| format!(r#""x{at}": "3""#));
+            let named = ["a", "b", "gone"].map(|name| format!(r#""{name}": "1""#));
+            let moved = [r#""c": "2""#.to_owned()];
+            let map: Vec<_> = named.into_iter().chain(moved).chain(others).collect();
+            let text = format!(r#"{{"weight_map": {{{}}}}}"#, map.join(", "));
+            let index = Index::parse(text.as_bytes()).unwrap();
+            let (first, second) = (header(&["a", "c", "stray"]), header(&["b", "a"]));
+            let mut shards = vec![shard("1", &first), shard("2", &second)];
+            if more > 0 {
+                shards.push(Shard {
+                    header: Fact::Absent,
+                    ..shards[0].clone()
+                });
+            }
+            let placement = Placement::new(&index, &shards);
+            let names = |tensors: Vec<Tensor<'_>>| -> Vec<String> {
+                tensors
+                    .iter()
+                    .map(|tensor| tensor.name.to_owned())
+                    .collect()
+            };
+            // The later one of `a` counts.
+            assert_eq!(names(placement.taken(&shards).collect()), ["c", "b", "a"]);
+            assert_eq!(names(placement.unnamed(&shards).collect()), ["stray"]);
+            let strays: Vec<_> = placement
+                .strays
+                .iter()
+                .map(|(name, at)| (&**name, *at))
+                .collect();
+            assert_eq!(strays, [("a", 1), ("b", 1), ("c", 0)]);
+            let unfilled = placement
+                .unfilled
+                .iter()
+                .filter_map(|&at| index.assignment(at));
+            assert_eq!(unfilled.collect::<Vec<_>>(), [("gone", "1")]);
+        }
+    }
+}

@@ -31,3 +31,21 @@ pub(crate) async fn blocking<T: Send + 'static>(
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_read_in_place_stays_on_its_thread() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let read = || blocking("a", || Ok(thread::current().id()));
+        let here = Some(thread::current().id());
+        assert_eq!(runtime.block_on(reading_in_place(read())).ok(), here);
+        assert_ne!(runtime.block_on(read()).ok(), here);
+    }
+}

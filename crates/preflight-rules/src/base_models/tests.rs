@@ -343,15 +343,20 @@ fn image_variants_come_last_for_text_models_only() {
     );
 }
 
-#[test]
-fn bounds_are_enough_to_rank_by_size() {
-    const B: u64 = 1_000_000_000;
-    let between = |least, most| ModelShape {
+const B: u64 = 1_000_000_000;
+
+/// SmolLM2 with bounds of its size alone.
+fn between(least: Option<u64>, most: Option<u64>) -> ModelShape<'static> {
+    ModelShape {
         parameters: None,
         parameters_at_least: least,
         parameters_at_most: most,
         ..SMOLLM2
-    };
+    }
+}
+
+#[test]
+fn bounds_are_enough_to_rank_by_size() {
     let seven = base("togethercomputer/llama-2-7b-chat");
     let distance = |shape: &ModelShape| {
         let distance = Distance::of(seven, shape)?;
@@ -383,13 +388,6 @@ fn bounds_are_enough_to_rank_by_size() {
 /// A size between bounds is near to nothing: what is known of it is told, and no ratio.
 #[test]
 fn bounds_of_a_size_are_no_size() {
-    const B: u64 = 1_000_000_000;
-    let between = |least, most| ModelShape {
-        parameters: None,
-        parameters_at_least: least,
-        parameters_at_most: most,
-        ..SMOLLM2
-    };
     let wide = between(Some(2 * B), Some(15 * B));
     let ranked = rank(&wide, catalog("together-2025"), &Options::default());
     let row = |name| &ranked[place(&ranked, name)];
