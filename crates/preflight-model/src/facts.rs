@@ -28,7 +28,7 @@ pub struct Facts<'a> {
     pub tokenizer: Tokenizer,
     /// What release 4 misreads; empty for releases from 5 on.
     pub misread: Vec<Defect>,
-    /// Details of `generation_config.json` that end the load of a model that generates text.
+    /// Details of `generation_config.json`, and of such settings in `config.json`, that end the load of a model that generates text.
     pub generation_defects: Vec<Defect>,
     /// For an adapter: its base, as the same release sees it; else why it is not known.
     pub base: Fact<Box<Facts<'a>>>,
@@ -61,7 +61,17 @@ impl<'a> Facts<'a> {
             } else {
                 Vec::new()
             },
-            generation_defects: generation_defects::find(&checkpoint.generation_config, release),
+            generation_defects: {
+                let config = checkpoint.config.known();
+                let mut found = config.map_or_else(Vec::new, |config| {
+                    generation_defects::in_config(config, release)
+                });
+                found.extend(generation_defects::find(
+                    &checkpoint.generation_config,
+                    release,
+                ));
+                found
+            },
             task,
             checkpoint,
             base: Fact::Absent,

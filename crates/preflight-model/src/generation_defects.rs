@@ -7,6 +7,7 @@
 //! <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/generation/configuration_utils.py>
 //! and in the same file of 5.10.4: <https://pypi.org/project/transformers/5.10.4/>.
 
+use crate::config::Config;
 use crate::fact::{Defect, Fact};
 use crate::json::{Cursor, Document, Place};
 use crate::release::Release;
@@ -93,6 +94,25 @@ fn parse(text: &[u8]) -> Fact<Document> {
     }
 }
 
+/// Settings of generation, and where they stand.
+struct Settings<'a> {
+    root: Cursor<'a>,
+    /// Those of `config.json`, of which the loader takes what is not null.
+    is_config: bool,
+}
+
+impl<'a> Settings<'a> {
+    fn get(&self, key: &str) -> Option<Cursor<'a>> {
+        self.root
+            .get(key)
+            .filter(|given| !self.is_config || !given.is_null())
+    }
+
+    fn get_set(&self, key: &str) -> Option<Cursor<'a>> {
+        self.root.get_set(key)
+    }
+}
+
 /// Everything in the file that this release would stop at.
 pub(crate) fn find(file: &Fact<Document>, release: Release) -> Vec<Defect> {
     let document = match file {
@@ -101,25 +121,53 @@ pub(crate) fn find(file: &Fact<Document>, release: Release) -> Vec<Defect> {
         Fact::Absent | Fact::Unavailable(_) => return Vec::new(),
     };
     let is_later = release.major() >= 5;
-    let root = document.root();
-    let mut found = values(&root, is_later);
-    found.extend(watermark(&root));
-    found.extend(hidden_method(&root, is_later));
-    found.extend(arguments(&root, is_later));
+    let settings = Settings {
+        root: document.root(),
+        is_config: false,
+    };
+    let mut found = refused(&settings, is_later);
+    found.extend(hidden_method(&settings, is_later));
+    found.extend(arguments(&settings, is_later));
+    defects(PATH, found)
+}
+
+/// The same of the settings of generation in `config.json`: release 4 makes a `GenerationConfig` of them when it builds
+/// the model, whether or not there is a file of its own. Each was run with
+/// `GenerationConfig.from_model_config` of 4.55.4. What release 5 does, and what stands around a part that is built
+/// alone, is not told.
+pub(crate) fn in_config(config: &Config, release: Release) -> Vec<Defect> {
+    let is_whole = config.text().cursor().place() == config.root().place();
+    if release.major() >= 5 || !is_whole {
+        return Vec::new();
+    }
+    let settings = Settings {
+        root: config.root(),
+        is_config: true,
+    };
+    defects("config.json", refused(&settings, false))
+}
+
+fn refused(settings: &Settings<'_>, is_later: bool) -> Vec<Found> {
+    let mut found = values(settings, is_later);
+    found.extend(watermark(settings));
     found.extend(if is_later {
-        sequences_of_release_5(&root)
+        sequences_of_release_5(settings)
     } else {
-        sequences(&root).or_else(|| beam_groups(&root))
+        sequences(settings).or_else(|| beam_groups(settings))
     });
-    let defects = found
-        .into_iter()
-        .map(|(place, message)| Defect::at(PATH, place, message));
-    defects.collect()
+    found
+}
+
+fn defects(path: &str, found: Vec<Found>) -> Vec<Defect> {
+    let found = found.into_iter();
+    found
+        .map(|(place, message)| Defect::at(path, place, message))
+        .collect()
 }
 
 type Found = (Place, String);
 
-fn values(root: &Cursor<'_>, is_later: bool) -> Vec<Found> {
+fn values(root: &Settings<'_>, is_later: bool) -> Vec<Found> {
     let mut found = Vec::new();
     let mut must = |key: &str, fits: &dyn Fn(&Cursor<'_>) -> bool, wants: &str| {
         if let Some(given) = root.get(key).filter(|given| !fits(given)) {
@@ -169,7 +217,7 @@ fn values(root: &Cursor<'_>, is_later: bool) -> Vec<Found> {
     found
 }
 
-fn watermark(root: &Cursor<'_>) -> Option<Found> {
+fn watermark(root: &Settings<'_>) -> Option<Found> {
     let config = root.get_set("watermarking_config")?;
     let of = |key: &str, fits: &dyn Fn(&Cursor<'_>) -> bool, wants: &str| {
         let given = config.get(key).filter(|given| !fits(given))?;
@@ -197,7 +245,7 @@ fn watermark(root: &Cursor<'_>) -> Option<Found> {
         .or_else(|| of("context_width", &is_width, "a number of at least 1"))
 }
 
-fn hidden_method(root: &Cursor<'_>, is_later: bool) -> Option<Found> {
+fn hidden_method(root: &Settings<'_>, is_later: bool) -> Option<Found> {
     if leaves_keys_out(root) {
         return None;
     }
@@ -211,12 +259,12 @@ fn hidden_method(root: &Cursor<'_>, is_later: bool) -> Option<Found> {
 }
 
 /// Whether the loader leaves out what is no setting of its own.
-fn leaves_keys_out(root: &Cursor<'_>) -> bool {
+fn leaves_keys_out(root: &Settings<'_>) -> bool {
     root.get("_from_model_config")
         .is_some_and(|it| !is_false(&it))
 }
 
-fn arguments(root: &Cursor<'_>, is_later: bool) -> Option<Found> {
+fn arguments(root: &Settings<'_>, is_later: bool) -> Option<Found> {
     if leaves_keys_out(root) {
         return None;
     }
@@ -230,7 +278,7 @@ fn arguments(root: &Cursor<'_>, is_later: bool) -> Option<Found> {
 }
 
 /// More sequences than the search yields.
-fn sequences(root: &Cursor<'_>) -> Option<Found> {
+fn sequences(root: &Settings<'_>) -> Option<Found> {
     let given = root.get("num_return_sequences")?;
     if is_number(&given, 1.0) {
         return None;
@@ -245,7 +293,7 @@ fn sequences(root: &Cursor<'_>) -> Option<Found> {
     too_many(&given, &beams?)
 }
 
-fn sequences_of_release_5(root: &Cursor<'_>) -> Option<Found> {
+fn sequences_of_release_5(root: &Settings<'_>) -> Option<Found> {
     let given = root.get_set("num_return_sequences")?;
     let Some(count) = number(&given) else {
         let message = format!(
@@ -296,7 +344,7 @@ fn too_many(given: &Cursor<'_>, beams: &Cursor<'_>) -> Option<Found> {
 }
 
 /// What release 4 asks of groups of beams.
-fn beam_groups(root: &Cursor<'_>) -> Option<Found> {
+fn beam_groups(root: &Settings<'_>) -> Option<Found> {
     let beams = root.get("num_beams").filter(|it| !is_number(it, 1.0))?;
     let groups = root.get("num_beam_groups");
     let groups_set = groups.as_ref().filter(|groups| !is_number(groups, 1.0));

@@ -162,9 +162,9 @@ mod tests {
         for more in [0, HASHED_MAX] {
             // Of a third shard, whose header was not read.
             let others = (0..more).map(|at| format!(r#""x{at}": "3""#));
-            let named = ["a", "b", "gone"].map(|name| format!(r#""{name}": "1""#));
+            let assigned = ["a", "b", "gone"].map(|name| format!(r#""{name}": "1""#));
             let moved = [r#""c": "2""#.to_owned()];
-            let map: Vec<_> = named.into_iter().chain(moved).chain(others).collect();
+            let map: Vec<_> = assigned.into_iter().chain(moved).chain(others).collect();
             let text = format!(r#"{{"weight_map": {{{}}}}}"#, map.join(", "));
             let index = Index::parse(text.as_bytes()).unwrap();
             let (first, second) = (header(&["a", "c", "stray"]), header(&["b", "a"]));

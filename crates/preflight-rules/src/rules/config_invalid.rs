@@ -1,5 +1,5 @@
 use preflight_model::config::Config;
-use preflight_model::fact::{Fact, Gap};
+use preflight_model::fact::{Defect, Fact, Gap};
 use preflight_model::facts::Facts;
 use preflight_model::release::{self, Release};
 use preflight_model::task::Task;
@@ -60,7 +60,8 @@ fn of_config(facts: &Facts<'_>, config: &Config, target: Target) -> Outcome {
     // Only a model that generates text is given this file: the bare class of an embedding model is not.
     let generates = target == Target::FineTune || facts.task != Task::Embedding;
     if generates && !facts.generation_defects.is_empty() {
-        if findings.problems.is_empty() {
+        let is_of_file = |defect: &Defect| defect.path != "config.json";
+        if findings.problems.is_empty() && facts.generation_defects.iter().all(is_of_file) {
             findings = findings.with_fix(FIX_OF_GENERATION);
         }
         let defects = facts.generation_defects.iter().map(Finding::from);
@@ -164,6 +165,36 @@ mod tests {
 
     fn of(config: &str) -> String {
         run(&format!("//- config.json\n{config}"))
+    }
+
+    /// Each was run with `GenerationConfig.from_model_config` of transformers 4.55.4.
+    #[test]
+    fn settings_of_generation_in_the_config() {
+        let with = |more: &str| run(&format!("//- config.json +\n{{{more}}}"));
+        for refused in [
+            r#""max_new_tokens": 0"#,
+            r#""early_stopping": "x""#,
+            r#""cache_implementation": "evil""#,
+            r#""num_return_sequences": 3"#,
+            r#""watermarking_config": {"a": 1}"#,
+            r#""compile_config": 1"#,
+        ] {
+            let got = with(refused);
+            assert!(
+                got.starts_with("upload, fine-tune: fail\n  config.json:")
+                    && got.contains("fix: correct the named key;"),
+                "{refused}: {got}"
+            );
+        }
+        for taken in [
+            r#""num_beams": -1"#,
+            r#""temperature": 0, "do_sample": true"#,
+            r#""num_return_sequences": 3, "do_sample": true"#,
+            r#""early_stopping": null, "max_new_tokens": null, "num_return_sequences": null"#,
+            r#""bad_words_ids": "x""#,
+        ] {
+            assert_eq!(with(taken), "upload, fine-tune: pass\n", "{taken}");
+        }
     }
 
     #[test]
