@@ -345,7 +345,7 @@ fn image_variants_come_last_for_text_models_only() {
 
 const B: u64 = 1_000_000_000;
 
-/// SmolLM2 with bounds of its size alone.
+/// The example with bounds of its size alone.
 fn between(least: Option<u64>, most: Option<u64>) -> ModelShape<'static> {
     ModelShape {
         parameters: None,
