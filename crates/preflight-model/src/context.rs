@@ -1,6 +1,7 @@
 //! How many tokens a model takes, by its own account.
 
 use crate::config::Section;
+use crate::json::Cursor;
 
 /// Model types whose attention knows no positions that could run out (`ALiBi`, recurrent state), so
 /// that the class has no such setting and a stray one in config.json means nothing.
@@ -32,6 +33,12 @@ pub fn context_length(text: &Section<'_>) -> Option<u64> {
         return None;
     }
     text.first_u64(&SPELLINGS).filter(|&tokens| tokens > 0)
+}
+
+/// Where [`context_length`] stands in config.json; `None` where it is the default of its class.
+pub fn context_length_key<'a>(text: &Section<'a>) -> Option<Cursor<'a>> {
+    let key = SPELLINGS.iter().find(|key| text.u64(key).is_some())?;
+    text.given(key)
 }
 
 #[cfg(test)]

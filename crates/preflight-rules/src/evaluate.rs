@@ -42,6 +42,8 @@ pub fn evaluate(
         .map(|other| compare(checkpoint, targets, other, options, &rows, &verdicts))
         .collect();
     rows.extend(judge.last_row(&verdicts, &others));
+    // Told by the verdicts above, the last row may yet decide where the user gives it a level that does.
+    let verdicts = self::verdicts(&rows, targets, options);
     // Failures first; the order of the rules decides among equals.
     rows.sort_by_key(|row| row.outcome);
     let base_models = judge.base_models();
@@ -176,8 +178,8 @@ impl<'a> Judge<'a> {
         let settings = &self.options.settings;
         match self.policy.level(rule, target) {
             Some(stated) => Some(settings.level(rule, target).unwrap_or(stated)),
-            None if rule == "parameters-over-limit" => {
-                settings.parameters_max.map(|_| Level::Error)
+            None if settings.limits.are_judged_by(rule) => {
+                Some(settings.level(rule, target).unwrap_or(Level::Error))
             }
             None => None,
         }

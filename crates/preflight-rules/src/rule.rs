@@ -40,6 +40,8 @@ pub enum Category {
     Platform,
     /// The files of an adapter, and its base.
     Adapter,
+    /// What the user's own configuration asks for.
+    Limits,
 }
 
 impl Category {
@@ -52,6 +54,7 @@ impl Category {
             Self::Tokenizer => "tokenizer",
             Self::Platform => "platform",
             Self::Adapter => "adapter",
+            Self::Limits => "limits",
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::Error as _;
+use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
@@ -33,10 +33,43 @@ pub struct Configuration {
 /// What changes how rules are judged.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Settings {
-    /// Most logical parameters that the user wants; the platform's limit holds beside it.
-    pub parameters_max: Option<u64>,
+    /// Limits of the user's own.
+    pub limits: Limits,
     levels: BTreeMap<(&'static str, Target), Level>,
     exceptions: Vec<Exception>,
+}
+
+/// Limits of the user's own: for both targets, beside those of the platform.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Limits {
+    /// Most logical parameters.
+    #[serde(default, deserialize_with = "count")]
+    pub parameters_max: Option<u64>,
+    /// Most bytes of all weight files that the loader opens; of an adapter, of its own.
+    #[serde(default, deserialize_with = "count")]
+    pub weights_bytes_max: Option<u64>,
+    /// Fewest tokens of context; of an adapter, of its base.
+    #[serde(default, deserialize_with = "count")]
+    pub context_length_min: Option<u64>,
+    /// Highest rank of an adapter.
+    #[serde(default, deserialize_with = "count")]
+    pub adapter_rank_max: Option<u64>,
+}
+
+impl Limits {
+    /// Whether one of them is judged by this rule.
+    pub(crate) fn are_judged_by(self, rule: &str) -> bool {
+        match rule {
+            "parameters-over-limit" => self.parameters_max.is_some(),
+            "own-limit-exceeded" => {
+                self.weights_bytes_max.is_some()
+                    || self.context_length_min.is_some()
+                    || self.adapter_rank_max.is_some()
+            }
+            _ => false,
+        }
+    }
 }
 
 /// A rule that is set aside.
@@ -131,7 +164,7 @@ impl Configuration {
             base_model: file.base_model,
             fail_on_warning: file.fail_on.map(|level| matches!(level, FailOn::Warning)),
             settings: Settings {
-                parameters_max: file.limits.parameters_max,
+                limits: file.limits,
                 levels,
                 exceptions,
             },
@@ -287,9 +320,9 @@ struct File {
     limits: Limits,
     #[serde(default)]
     levels: BTreeMap<RuleId, Levels>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tables")]
     ignore: Vec<Spanned<Written>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tables")]
     allow_unknown: Vec<Spanned<Written>>,
 }
 
@@ -300,10 +333,37 @@ enum FailOn {
     Warning,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Limits {
-    parameters_max: Option<u64>,
+/// A number of something, of which there is at least one.
+fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let value = toml::Value::deserialize(deserializer)?;
+    let count = value
+        .as_integer()
+        .and_then(|count| u64::try_from(count).ok());
+    let count = count.filter(|&count| count > 0).ok_or_else(|| {
+        D::Error::custom("write a whole number above 0 without a unit, such as 70_000_000_000")
+    })?;
+    Ok(Some(count))
+}
+
+/// The `[[…]]` tables of one name.
+fn tables<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Spanned<Written>>, D::Error> {
+    struct Tables;
+    impl<'de> Visitor<'de> for Tables {
+        type Value = Vec<Spanned<Written>>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of tables: two brackets on each side, as in `[[ignore]]`")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut all: A) -> Result<Self::Value, A::Error> {
+            let mut tables = Vec::new();
+            while let Some(table) = all.next_element()? {
+                tables.push(table);
+            }
+            Ok(tables)
+        }
+    }
+    deserializer.deserialize_seq(Tables)
 }
 
 #[derive(Deserialize)]
@@ -337,8 +397,12 @@ impl<'de> Deserialize<'de> for RuleId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         rule(&text).map(|rule| Self(rule.id)).ok_or_else(|| {
-            let hint = suggest::did_you_mean(&text, RULES.iter().map(|rule| rule.id));
-            D::Error::custom(format!("unknown rule `{text}`{hint}"))
+            let meant = suggest::closest(&text, RULES.iter().map(|rule| rule.id));
+            let hint = meant.map_or_else(
+                || "`byom-preflight rules` lists them".to_owned(),
+                |meant| format!("did you mean `{meant}`?"),
+            );
+            D::Error::custom(format!("unknown rule `{text}`; {hint}"))
         })
     }
 }
@@ -362,8 +426,13 @@ struct Targets(Vec<Target>);
 
 impl<'de> Deserialize<'de> for Targets {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let words = Vec::<String>::deserialize(deserializer)?;
-        let targets: Result<Vec<_>, _> = words.iter().map(|word| target(word)).collect();
+        const FORM: &str = "write a list, such as [\"upload\"]";
+        let value = toml::Value::deserialize(deserializer)?;
+        let words = value.as_array().ok_or_else(|| D::Error::custom(FORM))?;
+        let targets: Result<Vec<_>, _> = words
+            .iter()
+            .map(|word| target(word.as_str().ok_or(FORM)?))
+            .collect();
         let mut targets = targets.map_err(D::Error::custom)?;
         targets.sort_unstable();
         targets.dedup();
@@ -410,7 +479,11 @@ impl<'de> Deserialize<'de> for Levels {
                 .collect(),
             _ => Err(D::Error::custom(FORM)),
         };
-        levels.map(Self)
+        let levels = levels?;
+        if levels.is_empty() {
+            return Err(D::Error::custom(FORM));
+        }
+        Ok(Self(levels))
     }
 }
 

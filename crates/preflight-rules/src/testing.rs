@@ -4,6 +4,7 @@
 //!
 //! ```text
 //! base-model: togethercomputer/llama-2-7b-chat      settings come first
+//! limits: context-length-min = 4096                 a line of `[limits]`; may come several times
 //! archive: model.tar.gz                             came in an archive; then `format`, `wrapped`, `broken`,
 //!                                                   `oddity: KIND MEMBER`, `valid: MINUTES`
 //! //- config.json                                   replaces a file: text, JSON, or tensors
@@ -39,7 +40,7 @@ use crate::evaluate;
 use crate::live::Live;
 use crate::policy::Policy;
 use crate::report::{Cost, Finding, ModelReport, RuleRow, Target};
-use crate::settings::Settings;
+use crate::settings::{Configuration, Settings};
 use crate::structure::Structure;
 
 /// A repository that passes every rule.
@@ -135,6 +136,7 @@ impl Repo {
             policy: "together-2025-11".into(),
         };
         let mut listing = None;
+        let mut limits = String::from("[limits]\n");
         for line in settings.lines().filter(|line| !line.trim().is_empty()) {
             let (key, value) = line.split_once(": ").unwrap_or((line, ""));
             match key {
@@ -144,6 +146,7 @@ impl Repo {
                     let found = kinds.into_iter().find(|kind| kind.as_str() == value);
                     repo.options.training_type = Some(found.unwrap());
                 }
+                "limits" => limits.push_str(&format!("{value}\n")),
                 "now" => repo.options.now = value.parse().ok(),
                 "fail-on" => repo.options.fail_on_warning = value == "warning",
                 "policy" => repo.policy = value.into(),
@@ -175,6 +178,8 @@ impl Repo {
                 listing = Some(Fact::Unavailable(value.to_owned()));
             }
         }
+        let limits = Configuration::parse(&limits, "limits").unwrap();
+        repo.options.settings = limits.settings;
         apply(text, &mut files);
         repo.snapshot.base = match (base, unread) {
             (Some(_), Some(why)) => Fact::Unavailable(why),

@@ -98,8 +98,9 @@ pub(super) fn parse(text: &str, path: &str, ready: &[Policy]) -> Result<Policy, 
 pub(crate) fn describe(error: &toml::de::Error) -> String {
     let mut text = error.to_string().trim_end().to_owned();
     // serde's own form: "unknown field `given`, expected one of `a`, `b`".
-    if error.message().starts_with("unknown ") && !error.message().contains("did you mean") {
-        let mut words = error.message().split('`').skip(1).step_by(2);
+    let message = error.message();
+    if message.starts_with("unknown field") || message.starts_with("unknown variant") {
+        let mut words = message.split('`').skip(1).step_by(2);
         let given = words.next().unwrap_or_default();
         let hint = suggest::did_you_mean(given, words);
         text.push_str(&hint);

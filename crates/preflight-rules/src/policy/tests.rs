@@ -53,7 +53,8 @@ fn the_default_has_the_levels_of_the_design() {
         adapter-rank-over-limit    warning  warning
         archive-unsupported        error    -
         archive-nested             error    -
-        archive-url-expiring       error    -";
+        archive-url-expiring       error    -
+        own-limit-exceeded         -        -";
     let policy = default_policy();
     let word = |id, target| policy.level(id, target).map_or("-", Level::as_str);
     let mut ids: Vec<_> = Vec::new();

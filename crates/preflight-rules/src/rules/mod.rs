@@ -14,6 +14,7 @@ mod chat_template_missing;
 mod config_invalid;
 mod index_mismatch;
 mod node_too_small;
+mod own_limit_exceeded;
 mod parameters_over_limit;
 mod policy_outdated;
 mod quantization_unsupported;
@@ -54,6 +55,7 @@ pub static RULES: &[&Rule] = &[
     &config_invalid::RULE,
     &index_mismatch::RULE,
     &node_too_small::RULE,
+    &own_limit_exceeded::RULE,
     &parameters_over_limit::RULE,
     &policy_outdated::RULE,
     &quantization_unsupported::RULE,
@@ -87,6 +89,19 @@ fn container_of<'a>(facts: &'a Facts<'_>) -> Result<&'a Container, Gap> {
         Fact::Absent => Err(Gap::DoesNotApply("it did not come in an archive".into())),
         container => container.get(),
     }
+}
+
+/// `100,000,000,000`.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 /// The rule with this id.

@@ -3,6 +3,7 @@ use preflight_model::facts::Facts;
 use preflight_model::parameters::Parameters;
 use preflight_model::weights::{Format, Shard, Weights};
 
+use super::grouped;
 use crate::case::Case;
 use crate::report::Finding;
 use crate::rule::{Category, Findings, Outcome, Rule};
@@ -90,7 +91,7 @@ fn exceeded(case: &Case<'_>, count: u64) -> Result<Option<String>, Gap> {
     } else {
         Ok(true)
     };
-    let own = case.options.settings.parameters_max;
+    let own = case.options.settings.limits.parameters_max;
     match (is_allowed, own.filter(|own| count > *own)) {
         (Ok(false), _) => {
             let limit = policy.platform.parameters_max.get()?;
@@ -130,19 +131,6 @@ fn note_what_was_left_out(parameters: &Parameters) -> Findings {
         .fold(Findings::none(), |findings, what| {
             findings.with_note(Finding::new(format!("not counted: {what}")))
         })
-}
-
-/// `100,000,000,000`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 #[cfg(test)]

@@ -39,6 +39,9 @@ base-model = "org/base"
 fail-on = "warning"
 [limits]
 parameters-max = 8_000_000_000
+weights-bytes-max = 20_000_000_000
+context-length-min = 32_768
+adapter-rank-max = 64
 [levels]
 chat-template-missing = "error"
 transformers-too-new = { upload = "error" }
@@ -58,7 +61,13 @@ until = "2026-12-31"
     assert_eq!(file.base_model.as_deref(), Some("org/base"));
     assert_eq!(file.fail_on_warning, Some(true));
     let settings = &file.settings;
-    assert_eq!(settings.parameters_max, Some(8_000_000_000));
+    let limits = Limits {
+        parameters_max: Some(8_000_000_000),
+        weights_bytes_max: Some(20_000_000_000),
+        context_length_min: Some(32_768),
+        adapter_rank_max: Some(64),
+    };
+    assert_eq!(settings.limits, limits);
     let level = |rule, target| settings.level(rule, target);
     assert_eq!(
         level("chat-template-missing", Target::FineTune),
@@ -73,7 +82,7 @@ until = "2026-12-31"
         panic!("{settings:?}")
     };
     assert_eq!(ignore.to_string(), "we own the code (until 2026-03-01)");
-    assert_eq!((ignore.line, ignore.targets.len()), (11, 2));
+    assert_eq!((ignore.line, ignore.targets.len()), (14, 2));
     assert_eq!(
         allow.to_string(),
         "unknown is allowed: a mirror without tokenizers (until 2026-12-31)"
@@ -138,6 +147,38 @@ fn a_mistake_is_told_with_its_line_and_the_likely_word() {
         let text =
             format!("[[ignore]]\nrule = \"config-invalid\"\nreason = \"x\"\nuntil = {day}\n");
         wrong(&text, &["line 4"]);
+    }
+    wrong(
+        "[ignore]\nrule = \"config-invalid\"\nreason = \"x\"\n",
+        &[
+            "line 1, column 1",
+            "two brackets on each side, as in `[[ignore]]`",
+        ],
+    );
+    wrong(
+        "[[ignore]]\nrule = \"xyz\"\nreason = \"x\"\n",
+        &[
+            "line 2, column 8",
+            "unknown rule `xyz`; `byom-preflight rules` lists them",
+        ],
+    );
+    wrong(
+        "targets = \"upload\"\n",
+        &["line 1, column 11", "write a list, such as [\"upload\"]"],
+    );
+    wrong("targets = [1]\n", &["write a list, such as [\"upload\"]"]);
+    wrong(
+        "[levels]\nnode-too-small = {}\n",
+        &["line 2", "write a level"],
+    );
+    for count in ["0", "-1", "1.5", "\"70B\""] {
+        wrong(
+            &format!("[limits]\nweights-bytes-max = {count}\n"),
+            &[
+                "line 2, column 21",
+                "write a whole number above 0 without a unit",
+            ],
+        );
     }
     let twice = "[[ignore]]\nrule = \"config-invalid\"\nreason = \"x\"\n";
     wrong(
@@ -354,6 +395,63 @@ fn a_limit_of_ones_own_is_never_looser() {
     // For upload the platform has no such limit.
     let without = judged("", "");
     assert_eq!(row(&without, rule).targets, [Target::FineTune]);
+}
+
+/// Also where the policy has no such rule for a target, and the limit alone makes it one.
+#[test]
+fn a_limit_of_ones_own_weighs_what_the_user_says() {
+    for (rule, limit) in [
+        ("parameters-over-limit", "parameters-max = 10"),
+        ("own-limit-exceeded", "weights-bytes-max = 10"),
+    ] {
+        let strict = judged("", &format!("[limits]\n{limit}\n"));
+        let report = judged(
+            "",
+            &format!("[limits]\n{limit}\n[levels]\n{rule} = \"warning\"\n"),
+        );
+        let rows = report.rules.iter().filter(|row| row.id == rule);
+        let ends: Vec<_> = rows.map(|row| (row.level, row.outcome)).collect();
+        assert!(!ends.is_empty(), "{rule}");
+        for end in ends {
+            assert_eq!(end, (Level::Warning, Outcome::Warn), "{rule}");
+        }
+        for target in Target::ALL {
+            assert_eq!(verdict(&strict, target), Verdict::Fail, "{rule}");
+            assert_eq!(verdict(&report, target), Verdict::Pass, "{rule}");
+        }
+        let ignore = format!("[[ignore]]\nrule = \"{rule}\"\nreason = \"x\"\n");
+        let ignored = judged("", &format!("[limits]\n{limit}\n{ignore}"));
+        assert!(ignored.is_check_passed, "{rule}: {}", ignored.message);
+        assert_eq!(parse(&ignore).settings.used_by(&ignored), [0], "{rule}");
+    }
+}
+
+/// The newer policy cannot decide a sound model for upload, so this rule finds something.
+#[test]
+fn the_rule_that_runs_last_decides_where_the_user_says_so() {
+    let rule = "policy-outdated";
+    let plain = judged("", "");
+    assert_eq!(row(&plain, rule).level, Level::Note);
+    assert_eq!(verdict(&plain, Target::Upload), Verdict::Pass);
+    let warned = judged("", "[levels]\npolicy-outdated = \"warning\"\n");
+    assert_eq!(verdict(&warned, Target::Upload), Verdict::Pass);
+    let strict = judged("", "[levels]\npolicy-outdated = \"error\"\n");
+    assert_eq!(row(&strict, rule).outcome, Outcome::Fail);
+    assert_eq!(verdict(&strict, Target::Upload), Verdict::Fail);
+    assert!(!strict.is_check_passed);
+    assert!(
+        strict
+            .message
+            .contains("refused for upload (policy-outdated)"),
+        "{}",
+        strict.message
+    );
+    assert!(
+        strict
+            .next
+            .iter()
+            .all(|(target, _)| *target != Target::Upload)
+    );
 }
 
 proptest::proptest! {
