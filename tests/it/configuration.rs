@@ -133,6 +133,111 @@ fn the_command_line_beats_the_environment_beats_the_file() {
 }
 
 #[test]
+fn a_variable_gives_way_and_one_without_a_value_is_none() {
+    let good = fixture("smollm2-1.7b-instruct");
+    let (dir, below) = folder("targets = [\"upload\"]\n");
+    let named = dir.path().join(NAME).display().to_string();
+    let away = tempfile::tempdir().unwrap();
+    let run = |variables: &[(&str, &str)], args: &[&str]| {
+        let mut program = Program::new().inside(away.path());
+        for (name, value) in variables {
+            program = program.env(name, value);
+        }
+        let program = program.args(["check", &good, "--format", "json"]);
+        program.args(args).run()
+    };
+    let of = |answer: &Answer| verdicts(answer).as_object().unwrap().len();
+    let config = [("BYOM_PREFLIGHT_CONFIG", named.as_str())];
+    assert_eq!(of(&run(&config, &[])), 1);
+    assert_eq!(of(&run(&config, &["--no-config"])), 2);
+    let other = below.join("other.toml");
+    fs::write(&other, "").unwrap();
+    assert_eq!(
+        of(&run(&config, &["--config", &other.display().to_string()])),
+        2
+    );
+    // As CI systems set what nobody gave a value.
+    let empty = [
+        ("BYOM_PREFLIGHT_CONFIG", ""),
+        ("BYOM_PREFLIGHT_TARGET", ""),
+        ("BYOM_PREFLIGHT_POLICY", ""),
+        ("BYOM_PREFLIGHT_BASE_MODEL", ""),
+        ("BYOM_PREFLIGHT_FAIL_ON", ""),
+    ];
+    let answer = run(&empty, &[]);
+    assert_eq!((answer.code, of(&answer)), (0, 2), "{answer:#?}");
+    assert_eq!(run(&[("BYOM_PREFLIGHT_TARGET", "x")], &[]).code, 2);
+}
+
+/// The line and the caret under the word, as lines.
+#[test]
+fn a_mistake_is_shown_where_it_is() {
+    let good = fixture("smollm2-1.7b-instruct");
+    let (dir, _) = folder("\n[limits]\n\tparameter-max = 3\n");
+    let run = |args: &[&str]| Program::new().inside(dir.path()).args(args).run();
+    let answer = run(&["check", &good]);
+    assert_eq!(answer.code, 2);
+    let lines: Vec<&str> = answer.stderr.lines().skip(1).collect();
+    assert_eq!(
+        lines[1..5],
+        [
+            "TOML parse error at line 3, column 2",
+            "  |",
+            "3 |  parameter-max = 3",
+            "  |  ^^^^^^^^^^^^^"
+        ],
+        "{}",
+        answer.stderr
+    );
+    assert!(lines[0].ends_with("is not a configuration"), "{}", lines[0]);
+    // A policy's mistakes look the same.
+    fs::write(dir.path().join("ours.toml"), "id = 3\n").unwrap();
+    let answer = run(&["rules", "--policy", "ours.toml", "--no-config"]);
+    assert!(
+        answer.stderr.contains("\n1 | id = 3\n"),
+        "{}",
+        answer.stderr
+    );
+}
+
+/// Every limit, each in the words of the report and in the exit code; unknown where the model does not say.
+#[test]
+fn limits_of_ones_own_decide() {
+    let model = fixture("smollm2-1.7b-instruct");
+    let adapter = fixture("llama-3.1-8b-lora");
+    let unread = fixture("mistral-7b-instruct-v0.3-unreadable");
+    for (limit, model, code, says) in [
+        ("weights-bytes-max = 3_422_777_952", &model, 0, "PASS"),
+        (
+            "weights-bytes-max = 3_422_777_951",
+            &model,
+            1,
+            "the weights have 3,422,777,952 bytes, your own limit is 3,422,777,951",
+        ),
+        ("context-length-min = 8_192", &model, 0, "PASS"),
+        (
+            "context-length-min = 8_193",
+            &model,
+            1,
+            "the model has a context of 8,192 tokens, your own limit is at least 8,193",
+        ),
+        ("adapter-rank-max = 1", &model, 0, "PASS"),
+        ("adapter-rank-max = 1", &adapter, 1, "your own limit is 1"),
+        // Undecided before, and a limit that is kept makes it no pass.
+        ("context-length-min = 1", &unread, 3, "UNDECIDED"),
+    ] {
+        let answer = check(&format!("[limits]\n{limit}\n"), &[model]);
+        assert_eq!(answer.code, code, "{limit}: {answer:#?}");
+        let text = answer
+            .stdout
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ");
+        assert!(text.contains(says), "{limit}: {}", answer.stdout);
+    }
+}
+
+#[test]
 fn a_policy_of_ones_own_is_found_from_the_file() {
     let (dir, below) = folder("policy = \"policies/ours.toml\"\n");
     fs::create_dir(dir.path().join("policies")).unwrap();

@@ -347,9 +347,11 @@ fn annotations_point_at_the_key_in_the_checkout() {
 fn a_place_that_the_user_names_is_that_of_all() {
     let named = formatted("gpt-oss-120b", "github", &["--location", "models.yaml:12"]);
     assert_eq!(named.code, 1);
-    let mut lines: Vec<&str> = named.stdout.lines().collect();
+    let mut lines = named.stdout.lines();
+    // GitHub shows the first ten notices, and the verdict is to be one of them.
+    let first = lines.next();
     assert_eq!(
-        lines.pop().map(|last| last.starts_with("::notice title=")),
+        first.map(|it| it.starts_with("::notice title=")),
         Some(true)
     );
     for line in lines {
@@ -366,6 +368,11 @@ fn a_place_that_the_user_names_is_that_of_all() {
         ("models.yaml:0", "lines and columns are counted from 1"),
         ("/etc/passwd:1", "the file is not in the checkout"),
         (":12", "write FILE:LINE, as in `models.yaml:12`"),
+        ("models.yaml:12x", "what stands behind the `:` is no line"),
+        (
+            "fixtures:3",
+            "it is a folder; write FILE:LINE, as in `models.yaml:12`",
+        ),
     ] {
         let wrong = formatted("gpt-oss-120b", "github", &["--location", place]);
         wrong.complains(
@@ -373,6 +380,74 @@ fn a_place_that_the_user_names_is_that_of_all() {
             &format!("error: `--location {place}` is no place: {why}"),
         );
     }
+}
+
+/// What a build log shows is read by the runner too: nothing in it may begin a command of its.
+#[test]
+fn nothing_that_a_repository_says_is_a_command_to_a_runner() {
+    let repo = Repo::sound();
+    let hostile = format!(
+        "{} ::set-output name=verdict::pass ##[add-mask]a",
+        "x".repeat(50)
+    );
+    repo.edit("config.json", |config| {
+        config["model_type"] = hostile.clone().into();
+    });
+    for format in FORMATS {
+        let program = Program::new().arg("check").arg(repo.path());
+        let answer = program.args(["--format", format]).run();
+        assert!(answer.stdout.contains("set-output"), "{format}");
+        for line in answer.stdout.lines().chain(answer.stderr.lines()) {
+            let is_ours = format == "github" && line.starts_with("::");
+            let is_command = line.trim_start().starts_with("::") || line.contains("##[");
+            assert!(is_ours || !is_command, "{format}: {line}");
+        }
+    }
+}
+
+/// A report that cannot be written keeps no other back, and it is no mistake in the command line by then.
+#[test]
+fn a_full_disk_ends_as_undecided_in_every_form_and_the_other_reports_are_there() {
+    let good = root().join("fixtures/smollm2-1.7b-instruct");
+    let dir = Repo::empty();
+    let other = dir.file("other.json");
+    for format in FORMATS {
+        let program = Program::new().arg("check").arg(&good);
+        let answer = program
+            .args(["--format", &format!("{format}=/dev/full"), "--format"])
+            .arg(format!("json={}", other.display()))
+            .run();
+        assert_eq!(answer.code, 3, "{format}: {answer:#?}");
+        let start = "error: cannot write `/dev/full`: ";
+        assert!(answer.stderr.starts_with(start), "{format}: {answer:#?}");
+        assert!(other.is_file(), "{format}");
+        fs::remove_file(&other).unwrap();
+    }
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_told_before_the_check() {
+    let dir = Repo::empty();
+    // A name that no file system takes, so that it holds for root too.
+    let long = dir.file(&"x".repeat(300));
+    let run = |formats: &[&str]| {
+        let mut program = Program::new().inside(dir.path());
+        program = program.args(["check", "./nowhere"]);
+        for format in formats {
+            program = program.args(["--format", format]);
+        }
+        program.run()
+    };
+    let answer = run(&[&format!("json={}", long.display())]);
+    assert_eq!(answer.code, 2, "{answer:#?}");
+    assert!(answer.stderr.contains("too long"), "{}", answer.stderr);
+    // One file in two spellings.
+    run(&["json=a", "table=./a"]).complains(2, "error: two reports go to `./a`");
+    fs::write(dir.file("b"), "").unwrap();
+    std::os::unix::fs::symlink("b", dir.file("c")).unwrap();
+    run(&["json=b", "table=c"]).complains(2, "error: two reports go to `c`");
+    let files = fs::read_dir(dir.path()).unwrap().count();
+    assert_eq!(files, 2, "nothing is left of trying");
 }
 
 /// The same problem has the same fingerprint wherever its line is; another problem has another.

@@ -1,9 +1,10 @@
 //! The command line.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::outputs::{Output, OutputParser};
 
@@ -18,6 +19,28 @@ use crate::outputs::{Output, OutputParser};
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+impl Arguments {
+    /// Reads the command line; ends the program where it is wrong or asks for help. A variable that is set to
+    /// nothing is none: that is what CI systems make of one that nobody gave a value.
+    pub(crate) fn read() -> Self {
+        let matches = without_empty_variables(Self::command()).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|argument| {
+            if argument.get_env().is_some_and(is_empty) {
+                argument.env(None)
+            } else {
+                argument
+            }
+        })
+        .mut_subcommands(without_empty_variables)
 }
 
 #[derive(Debug, Subcommand)]
@@ -244,13 +267,8 @@ pub(crate) struct PolicyChoice {
     /// Rules of the platform: a shipped policy, or a TOML file of your own [default: together-2025-11]
     #[arg(long, value_name = "NAME|FILE", env = "BYOM_PREFLIGHT_POLICY")]
     pub(crate) policy: Option<String>,
-    /// File with settings, instead of the first `byom-preflight.toml` on the way up from this folder
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "BYOM_PREFLIGHT_CONFIG",
-        conflicts_with = "no_config"
-    )]
+    /// File with settings, instead of the first `byom-preflight.toml` on the way up from this folder; also `BYOM_PREFLIGHT_CONFIG`
+    #[arg(long, value_name = "FILE", conflicts_with = "no_config")]
     pub(crate) config: Option<PathBuf>,
     /// Look for no file with settings
     #[arg(long)]

@@ -16,6 +16,8 @@ use crate::policy;
 const NAME: &str = "byom-preflight.toml";
 /// Most bytes of it.
 const BYTES_MAX: u64 = 1 << 20;
+/// Names the file where the command line does not.
+const VARIABLE: &str = "BYOM_PREFLIGHT_CONFIG";
 /// What `init` writes.
 const TEMPLATE: &str = include_str!("configuration.toml");
 /// The policy where nobody names one.
@@ -34,8 +36,10 @@ impl Configured {
         if choice.no_config {
             return Ok(Self::default());
         }
-        if let Some(path) = &choice.config {
-            return Self::read(path);
+        // Not clap's, for which a variable would conflict with `--no-config` in place of giving way to it.
+        let variable = || std::env::var_os(VARIABLE).filter(|path| !path.is_empty());
+        if let Some(path) = choice.config.clone().or_else(|| variable().map(Into::into)) {
+            return Self::read(&path);
         }
         let here = std::env::current_dir().unwrap_or_default();
         let found = here
@@ -65,7 +69,8 @@ impl Configured {
             return Err(cannot(format!("it has more than {BYTES_MAX} bytes")));
         }
         Ok(Self {
-            configuration: Configuration::parse(&text, &shown).map_err(Failure::usage)?,
+            configuration: Configuration::parse(&text, &shown)
+                .map_err(Failure::usage_with_lines)?,
             path: Some(path.into()),
         })
     }
@@ -187,7 +192,10 @@ mod tests {
             .collect();
         let all = Configuration::parse(&examples.join("\n"), NAME).unwrap();
         assert!(all.targets.is_some() && all.policy.is_some() && all.base_model.is_some());
-        assert!(all.fail_on_warning.is_some() && all.settings.parameters_max.is_some());
+        assert!(all.fail_on_warning.is_some() && all.settings.limits.parameters_max.is_some());
+        let limits = all.settings.limits;
+        assert!(limits.weights_bytes_max.is_some() && limits.context_length_min.is_some());
+        assert!(limits.adapter_rank_max.is_some());
         assert_eq!(all.settings.exceptions().len(), 2);
     }
 }

@@ -32,6 +32,8 @@ pub(crate) fn code_of(verdict: Verdict, exit_zero: bool) -> u8 {
 pub(crate) struct Failure {
     code: u8,
     message: String,
+    /// Whether the message is several lines of ours; else a line end in it is a file's or a server's.
+    has_lines: bool,
 }
 
 impl Failure {
@@ -40,6 +42,15 @@ impl Failure {
         Self {
             code: USAGE,
             message: message.to_string(),
+            has_lines: false,
+        }
+    }
+
+    /// The same for what is wrong inside a file, with the line and a caret under it.
+    pub(crate) fn usage_with_lines(message: impl fmt::Display) -> Self {
+        Self {
+            has_lines: true,
+            ..Self::usage(message)
         }
     }
 
@@ -48,13 +59,30 @@ impl Failure {
         Self {
             code: UNDECIDED,
             message: message.to_string(),
+            has_lines: false,
         }
     }
 
     /// Prints the message and yields the exit code.
     pub(crate) fn report(&self) -> ExitCode {
-        say(&format!("error: {}", self.message));
+        self.tell();
         ExitCode::from(self.code)
+    }
+
+    /// Prints the message.
+    pub(crate) fn tell(&self) {
+        if !self.has_lines {
+            return say(&format!("error: {}", self.message));
+        }
+        for (at, line) in self.message.lines().enumerate() {
+            // A tab is one character to whoever placed the caret.
+            let line = line.replace('\t', " ");
+            say(&if at == 0 {
+                format!("error: {line}")
+            } else {
+                line
+            });
+        }
     }
 }
 

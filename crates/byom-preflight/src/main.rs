@@ -20,7 +20,7 @@ mod screen;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::CommandFactory as _;
 use preflight_model::snapshot::Access;
 use preflight_source::{ModelRef, recording};
 
@@ -29,7 +29,7 @@ use failure::{Failure, PASS, say};
 use read::Reading;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::read();
     // Starts a thread, which `--version` and `--help` need not wait for.
     interrupt::install();
     match run(&arguments) {

@@ -110,7 +110,9 @@ impl Outputs {
             if let Some(file) = &report.file {
                 writable(file)?;
             }
-            if all[..at].iter().any(|other| other.file == report.file) {
+            let place = report.file.as_deref().map(settled);
+            let is_same = |other: &Output| other.file.as_deref().map(settled) == place;
+            if all[..at].iter().any(is_same) {
                 let place = report.file.as_ref().map_or_else(
                     || "standard output".into(),
                     |file| format!("`{}`", file.display()),
@@ -135,15 +137,21 @@ impl Outputs {
         }
     }
 
-    /// Writes every report: files first, so that what is read on standard output is complete.
+    /// Writes every report: files first, so that what is read on standard output is complete. One that
+    /// cannot be written keeps no other back.
     pub(crate) fn write(&self, report: &Report) -> Result<(), Failure> {
-        for output in self.all.iter().filter(|output| output.file.is_some()) {
-            self.write_one(output, report)?;
+        let (files, screen): (Vec<_>, Vec<_>) =
+            self.all.iter().partition(|output| output.file.is_some());
+        let mut failure = None;
+        for output in files.into_iter().chain(screen) {
+            if let Err(other) = self.write_one(output, report) {
+                match &failure {
+                    None => failure = Some(other),
+                    Some(_) => other.tell(),
+                }
+            }
         }
-        for output in self.all.iter().filter(|output| output.file.is_none()) {
-            self.write_one(output, report)?;
-        }
-        Ok(())
+        failure.map_or(Ok(()), Err)
     }
 
     fn write_one(&self, output: &Output, report: &Report) -> Result<(), Failure> {
@@ -206,6 +214,13 @@ fn checkout(location: Option<&str>) -> Result<Checkout, Failure> {
     if let Some(text) = location {
         let found = checkout.locate(text);
         let found = found
+            .and_then(|found| {
+                if checkout.root.join(&found.path).is_dir() {
+                    Err("it is a folder; write FILE:LINE, as in `models.yaml:12`")
+                } else {
+                    Ok(found)
+                }
+            })
             .map_err(|why| Failure::usage(format!("`--location {text}` is no place: {why}")))?;
         checkout.location = Some(found);
     }
@@ -242,12 +257,9 @@ fn summarize(report: &Report) {
     }
 }
 
-/// Fails where a file could not be written: before the check, which may take hours for many models.
+/// Fails where a file could not be written.
 fn writable(file: &Path) -> Result<(), Failure> {
-    let folder = match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(file);
     if file.is_dir() {
         return Err(Failure::usage(format!(
             "cannot write `{}`: it is a folder",
@@ -261,7 +273,25 @@ fn writable(file: &Path) -> Result<(), Failure> {
             folder.display()
         )));
     }
-    Ok(())
+    screen::writable(file)
+}
+
+/// The folder that a file is in, or is to be.
+fn folder_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// The same path for the same file, however it was written: `a`, `./a` or a link to it.
+fn settled(file: &Path) -> PathBuf {
+    let there = || {
+        let folder = folder_of(file).canonicalize().ok()?;
+        Some(folder.join(file.file_name()?))
+    };
+    let settled = file.canonicalize().ok().or_else(there);
+    settled.unwrap_or_else(|| file.into())
 }
 
 #[cfg(test)]
@@ -323,6 +353,10 @@ mod tests {
         assert_eq!(wrong(&["json", "table"], None), shared);
         assert_eq!(wrong(&["json", "table"], Some("a")), shared);
         assert_eq!(wrong(&["json=a", "table=a"], None), "two reports go to `a`");
+        assert_eq!(
+            wrong(&["json=./a", "table=a"], None),
+            "two reports go to `a`"
+        );
         assert_eq!(
             wrong(&["json=-", "table"], None),
             "two reports go to standard output"

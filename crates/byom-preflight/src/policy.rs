@@ -37,5 +37,5 @@ pub(crate) fn read(given: &str) -> Result<Policy, Failure> {
     std::fs::File::open(path)
         .and_then(|file| file.take(POLICY_BYTES_MAX).read_to_string(&mut text))
         .map_err(|error| cannot(error.to_string()))?;
-    Policy::parse(&text, given).map_err(Failure::usage)
+    Policy::parse(&text, given).map_err(Failure::usage_with_lines)
 }

@@ -53,10 +53,27 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Why a file could not be written, as `Lines` and standard output say it too.
+fn failed_at(path: &Path, error: &io::Error) -> String {
+    format!("cannot write `{}`: {error}", path.display())
+}
+
+/// Fails where a file could not be written: before the check, which may take hours for many models.
+pub(crate) fn writable(path: &Path) -> Result<(), Failure> {
+    // A pipe or a device is told by writing to it; opening it may be what its reader waits for.
+    if path.exists() && !path.is_file() {
+        return Ok(());
+    }
+    let beside = beside(path);
+    File::create(&beside).map_err(|error| Failure::usage(failed_at(path, &error)))?;
+    // Another that cannot be removed is written over, and told where that fails.
+    let _ = std::fs::remove_file(&beside);
+    Ok(())
+}
+
 /// Writes a result to a file: whole, or not at all.
 pub(crate) fn save(path: &Path, text: &str) -> Result<(), Failure> {
-    let failed =
-        |error: io::Error| Failure::usage(format!("cannot write `{}`: {error}", path.display()));
+    let failed = |error: io::Error| Failure::undecided(failed_at(path, &error));
     // A pipe or a device takes the bytes as they come; only a regular file can be replaced.
     if path.exists() && !path.is_file() {
         return std::fs::write(path, text).map_err(failed);

@@ -98,6 +98,14 @@ impl Checkout {
             (Some(line), column) => (line, column),
             (None, line) => (line.unwrap_or(1), None),
         };
+        // `12x` or nothing behind the last colon is a slip, and not the end of a file's name.
+        let tail = rest_of(file);
+        if tail.is_some_and(|tail| {
+            let tail = tail.trim_start_matches(['-', '+', ' ']);
+            tail.is_empty() || tail.starts_with(|c: char| c.is_ascii_digit())
+        }) {
+            return Err("what stands behind the `:` is no line");
+        }
         if line == 0 || column == Some(0) {
             return Err("lines and columns are counted from 1");
         }
@@ -118,6 +126,11 @@ fn number_behind(text: &str) -> (&str, Option<u32>) {
         Some((before, number)) => (before, Some(number)),
         None => (text, None),
     }
+}
+
+/// The text behind the last `:`.
+fn rest_of(file: &str) -> Option<&str> {
+    file.rsplit_once(':').map(|(_, tail)| tail)
 }
 
 fn is_local(model: &ModelReport) -> bool {
@@ -266,6 +279,23 @@ mod tests {
         assert!(located("m.yaml:0").is_err() && located("m.yaml:1:0").is_err());
         assert!(located("").is_err() && located(":3").is_err() && located("..:3").is_err());
         assert!(located("../../other/m.yaml:3").is_err());
+        for slip in [
+            "m.yaml:",
+            "m.yaml:12x",
+            "m.yaml:-3",
+            "m.yaml:1-5",
+            "m.yaml: 12",
+            "m.yaml:99999999999",
+            "m.yaml:1:2:3",
+        ] {
+            assert_eq!(
+                located(slip),
+                Err("what stands behind the `:` is no line"),
+                "{slip}"
+            );
+        }
+        let windows = "C:\\models\\m.yaml:3";
+        assert_eq!(located(windows).map(|it| it.1), Ok(3));
         let location = checkout().locate("m.yaml:12").unwrap();
         let named = Checkout {
             location: Some(location.clone()),

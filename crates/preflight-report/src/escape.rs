@@ -1,16 +1,20 @@
 //! Text from a model repository, made safe to show. A repository may hold names and messages that
-//! move the cursor, recolour the screen, reverse the reading direction or are simply endless.
+//! move the cursor, recolour the screen, reverse the reading direction or are simply endless. And a build log is
+//! read by a program: runners of GitHub and Azure carry out what looks like a command in whatever a step
+//! prints, `::name` where a line begins with it and `##[name` anywhere
+//! (<https://github.com/actions/runner/blob/main/src/Runner.Common/ActionCommand.cs>).
 
 use std::fmt::Write as _;
 
-/// `text` for a terminal: whatever is not plainly visible as `\n`, `\t`, `\r` or `\u{..}`, and no
-/// more than `chars_max` characters, followed by `…` where something was cut.
+/// `text` for a terminal: whatever is not plainly visible, or a command to a runner, as `\n`, `\t`, `\r` or
+/// `\u{..}`, and no more than `chars_max` characters, followed by `…` where something was cut.
 pub fn for_terminal(text: &str, chars_max: usize) -> String {
     let mut shown = String::with_capacity(text.len().min(chars_max));
     let mut room = chars_max;
-    for c in text.chars() {
+    for (at, c) in text.char_indices() {
         let mut piece = String::new();
         match c {
+            ':' | '#' if is_command(&text[at..]) => piece.extend(c.escape_unicode()),
             '\n' => piece.push_str("\\n"),
             '\t' => piece.push_str("\\t"),
             '\r' => piece.push_str("\\r"),
@@ -29,8 +33,21 @@ pub fn for_terminal(text: &str, chars_max: usize) -> String {
     shown
 }
 
+/// Whether a runner would take this for the beginning of a command: `::name`, `##[name` or `##name[`. Lines are
+/// wrapped later, so any `::name` may come to begin one.
+fn is_command(text: &str) -> bool {
+    if let Some(rest) = text.strip_prefix("::") {
+        return rest.starts_with(|c: char| c.is_ascii_alphabetic());
+    }
+    text.strip_prefix("##").is_some_and(|rest| {
+        let rest = rest.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+        rest.starts_with('[')
+    })
+}
+
 /// A finished JSON text with every deceptive character written as `\uXXXX`. The same JSON to a
-/// parser; harmless to a terminal. Outside its strings JSON is ASCII, so replacing is enough.
+/// parser; harmless to a terminal and, as no line of JSON begins with `::`, to a runner. Outside its strings
+/// JSON is ASCII, so replacing is enough.
 pub(crate) fn in_json(json: &str) -> String {
     let mut safe = String::with_capacity(json.len());
     let mut rest = json;
@@ -51,6 +68,12 @@ pub(crate) fn in_json(json: &str) -> String {
         }
     }
     safe.push_str(rest);
+    let marks = safe.rmatch_indices("##").map(|(at, _)| at);
+    let commands: Vec<usize> = marks.filter(|&at| is_command(&safe[at..])).collect();
+    // From the last to the first, so that the places of the others stay.
+    for at in commands {
+        safe.replace_range(at..=at, "\\u0023");
+    }
     safe
 }
 
@@ -102,6 +125,24 @@ mod tests {
             "zero\\u{200b}width\\u{feff}"
         );
         assert_eq!(for_terminal("tag\u{e0041}", 100), "tag\\u{e0041}");
+    }
+
+    #[test]
+    fn nothing_is_a_command_to_a_runner() {
+        assert_eq!(
+            for_terminal("::set-output name=x::1 ##[error]y ##vso[task]z", 100),
+            "\\u{3a}:set-output name=x::1 \\u{23}#[error]y \\u{23}#vso[task]z"
+        );
+        let plain = "http://[::1]:80 a:b ## title # [x] ##: ::";
+        assert_eq!(for_terminal(plain, 100), plain);
+        assert_eq!(for_terminal(":::a ###[a", 100), ":\\u{3a}:a #\\u{23}#[a");
+        let text = "##[error]a ###[b] ## c";
+        let json = serde_json::to_string_pretty(&[text]).unwrap();
+        let safe = in_json(&json);
+        assert!(!safe.contains("##["), "{safe}");
+        let parsed: Vec<String> = serde_json::from_str(&safe).unwrap();
+        assert_eq!(parsed, [text]);
+        assert_eq!(in_json("\"## a\""), "\"## a\"");
     }
 
     #[test]

@@ -10,12 +10,14 @@ use crate::checkout::Checkout;
 use crate::escape::for_terminal;
 use crate::problem::{Problem, problems};
 
-/// Most characters of the closing line.
+/// Most characters of the verdict.
 const MESSAGE_MAX: usize = 500;
 
-/// Writes one command a line, and last one that says the verdict of all. What a rule found at one place
-/// is one annotation.
+/// Writes one command a line, and first one that says the verdict of all: behind ten notices it would not be
+/// shown. What a rule found at one place is one annotation.
 pub fn write(report: &Report, checkout: &Checkout, out: &mut dyn Write) -> io::Result<()> {
+    let message = for_terminal(&report.message, MESSAGE_MAX);
+    writeln!(out, "::notice title=byom-preflight::{}", data(&message))?;
     let problems = problems(report, checkout, false);
     let alike = |one: &Problem<'_>, other: &Problem<'_>| {
         std::ptr::eq(one.row, other.row) && one.place == other.place
@@ -42,8 +44,7 @@ pub fn write(report: &Report, checkout: &Checkout, out: &mut dyn Write) -> io::R
             data(&lines.join("\n"))
         )?;
     }
-    let message = for_terminal(&report.message, MESSAGE_MAX);
-    writeln!(out, "::notice title=byom-preflight::{}", data(&message))
+    Ok(())
 }
 
 /// The text of a command, escaped as the runner undoes it. Source: `escapeData` of

@@ -14,6 +14,7 @@ use preflight_rules::report::{
 
 use crate::escape::for_terminal;
 use crate::markup::Markup;
+use crate::told::Names;
 use crate::{base_models, table, told, words};
 
 /// Most characters of a message that may quote a repository.
@@ -51,11 +52,12 @@ pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
         page.raw("</p>\n");
     }
     page.raw("</header>\n<main>\n");
+    let names = Names::new(report);
     if report.models.len() > 1 {
-        write_overview(&mut page, report);
+        write_overview(&mut page, report, &names);
     }
     for (at, model) in report.models.iter().enumerate() {
-        write_model(&mut page, at + 1, model);
+        write_model(&mut page, at + 1, names.of(model), model);
     }
     page.raw("</main>\n");
     write_footer(&mut page, report);
@@ -68,13 +70,9 @@ fn title(report: &Report) -> String {
     let worst = verdicts.map(|(_, verdict)| *verdict).max();
     let worst = worst.map_or("nothing checked", table::word);
     match report.models.as_slice() {
-        [model] => format!("{worst}: {}", for_terminal(name(model), NAME_MAX)),
+        [model] => format!("{worst}: {}", for_terminal(told::name(model), NAME_MAX)),
         models => format!("{worst}: {} models", models.len()),
     }
-}
-
-fn name(model: &ModelReport) -> &str {
-    model.id.as_deref().unwrap_or(&model.input)
 }
 
 /// The class that gives a verdict its colour.
@@ -83,7 +81,7 @@ fn class(verdict: Verdict) -> &'static str {
 }
 
 /// All models, each with a link to its part.
-fn write_overview(page: &mut Markup, report: &Report) {
+fn write_overview(page: &mut Markup, report: &Report, names: &Names<'_>) {
     page.raw(
         "<nav aria-label=\"Models\">\n<table>\n<caption>Every model and its verdicts</caption>\n",
     );
@@ -102,7 +100,7 @@ fn write_overview(page: &mut Markup, report: &Report) {
         page.raw("<tr><th scope=\"row\"><a href=\"#model-")
             .text(at + 1)
             .raw("\">");
-        page.text(for_terminal(name(model), NAME_MAX))
+        page.text(for_terminal(names.of(model), NAME_MAX))
             .raw("</a></th>");
         for wanted in &targets {
             let verdict = model.verdicts.iter().find(|(target, _)| target == wanted);
@@ -123,15 +121,14 @@ fn write_overview(page: &mut Markup, report: &Report) {
     page.raw("</tbody>\n</table>\n</nav>\n");
 }
 
-fn write_model(page: &mut Markup, at: usize, model: &ModelReport) {
+fn write_model(page: &mut Markup, at: usize, name: &str, model: &ModelReport) {
     page.raw("<article id=\"model-")
         .text(at)
         .raw("\" aria-labelledby=\"name-")
         .text(at)
         .raw("\">\n");
     page.raw("<h2 id=\"name-").text(at).raw("\">");
-    page.text(for_terminal(name(model), NAME_MAX))
-        .raw("</h2>\n");
+    page.text(for_terminal(name, NAME_MAX)).raw("</h2>\n");
     page.raw("<p class=\"quiet\">");
     if let Some(adapter) = words::adapter(&model.facts) {
         page.text(adapter).raw("<br/>");

@@ -13,6 +13,7 @@ use preflight_rules::report::{
 };
 
 use crate::markup::Markup;
+use crate::told::Names;
 use crate::{told, words};
 
 /// The schema of Ant demands a time; this one says that none is known.
@@ -24,8 +25,9 @@ const TIME_LENGTH: usize = NO_TIME.len();
 pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let mut xml = Markup::default();
     xml.raw("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n");
+    let names = Names::new(report);
     for (at, model) in report.models.iter().enumerate() {
-        write_suite(&mut xml, at, report, model);
+        write_suite(&mut xml, at, names.of(model), report, model);
     }
     xml.raw("</testsuites>\n");
     out.write_all(xml.finish().as_bytes())
@@ -75,10 +77,9 @@ fn cases(model: &ModelReport) -> Vec<Case<'_>> {
     cases
 }
 
-fn write_suite(xml: &mut Markup, at: usize, report: &Report, model: &ModelReport) {
+fn write_suite(xml: &mut Markup, at: usize, name: &str, report: &Report, model: &ModelReport) {
     let cases = cases(model);
     let count = |end: End| cases.iter().filter(|case| case.end == end).count();
-    let name = model.id.as_deref().unwrap_or(&model.input);
     let observed = model.observed_at.as_deref().unwrap_or_default();
     let is_time = observed.len() > TIME_LENGTH && observed.is_ascii();
     let timestamp = observed

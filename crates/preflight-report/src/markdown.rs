@@ -11,6 +11,7 @@ use std::io::{self, Write};
 use preflight_rules::report::{Finding, Level, ModelReport, Outcome, Report, RuleRow, Target};
 
 use crate::escape::for_terminal;
+use crate::told::Names;
 use crate::{table, told, words};
 
 /// Most characters of a message that may quote a repository.
@@ -58,19 +59,21 @@ pub fn write_at_most(report: &Report, bytes_max: usize, out: &mut dyn Write) -> 
 /// Headings, paragraphs, tables, lists and fences, each with its line end; an empty line belongs between
 /// them.
 fn blocks(report: &Report) -> Vec<String> {
+    let names = Names::new(report);
     let mut blocks = Vec::new();
     if report.models.len() != 1 {
         blocks.push(format!("## byom-preflight: {}\n", inline(&report.message)));
-        blocks.extend(overview(report));
+        blocks.extend(overview(report, &names));
     }
     for model in &report.models {
+        blocks.push(format!("## {}\n", code(names.of(model))));
         write_model(&mut blocks, report, model);
     }
     blocks
 }
 
 /// All models and their verdicts.
-fn overview(report: &Report) -> Option<String> {
+fn overview(report: &Report, names: &Names<'_>) -> Option<String> {
     let targets: Vec<&str> = report
         .models
         .first()?
@@ -86,19 +89,14 @@ fn overview(report: &Report) -> Option<String> {
         let _ = writeln!(
             rows,
             "| {} | {} |",
-            code_in_cell(name(model)),
+            code_in_cell(names.of(model)),
             verdicts.join(" | ")
         );
     }
     Some(rows)
 }
 
-fn name(model: &ModelReport) -> &str {
-    model.id.as_deref().unwrap_or(&model.input)
-}
-
 fn write_model(blocks: &mut Vec<String>, report: &Report, model: &ModelReport) {
-    blocks.push(format!("## {}\n", code(name(model))));
     let mut verdicts = "| target | verdict | because of |\n| --- | --- | --- |\n".to_owned();
     for (target, verdict) in &model.verdicts {
         let because: Vec<_> = told::deciding(model, *target, *verdict)

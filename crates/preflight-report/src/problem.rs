@@ -9,7 +9,7 @@ use sha1::{Digest as _, Sha1};
 
 use crate::checkout::{Checkout, Location};
 use crate::escape::for_terminal;
-use crate::told;
+use crate::told::{self, Names};
 
 /// Most characters of a message that may quote a repository.
 const MESSAGE_MAX: usize = 500;
@@ -43,6 +43,7 @@ pub(crate) fn problems<'a>(
     checkout: &Checkout,
     with_ignored: bool,
 ) -> Vec<Problem<'a>> {
+    let names = Names::new(report);
     let mut problems = Vec::new();
     let mut seen = BTreeMap::new();
     for model in &report.models {
@@ -57,7 +58,7 @@ pub(crate) fn problems<'a>(
                     row,
                     finding,
                     title: told::title(model, row),
-                    message: message(checkout, model, row, finding, is_last),
+                    message: message(checkout, names.of(model), model, row, finding, is_last),
                     help: for_terminal(&row.help, HELP_MAX),
                     place: checkout.place(model, finding),
                     fingerprint,
@@ -96,6 +97,7 @@ fn rows(model: &ModelReport, with_ignored: bool) -> Vec<&RuleRow> {
 /// What was found, and where, where the place does not say it.
 fn message(
     checkout: &Checkout,
+    name: &str,
     model: &ModelReport,
     row: &RuleRow,
     finding: Option<&Finding>,
@@ -107,7 +109,6 @@ fn message(
         text.insert_str(0, "not known: ");
     }
     if !checkout.is_own(model) {
-        let name = model.id.as_deref().unwrap_or(&model.input);
         let place = finding.and_then(told::place);
         let place = place.map_or_else(String::new, |place| format!("{place} of "));
         // Writing to a string cannot fail.
@@ -130,7 +131,10 @@ fn fingerprint(
     let home = checkout.home(model);
     let path = finding.and_then(|finding| finding.path.as_deref());
     let pointer = finding.and_then(|finding| finding.pointer.as_deref());
-    let message = finding.map(|finding| finding.message.as_str());
+    // Why something is not known is another thing on another machine: a timeout, the path of a cache.
+    let is_unknown = row.outcome == Outcome::Unknown;
+    let found = finding.filter(|_| !is_unknown);
+    let message = found.map(|finding| finding.message.as_str());
     let mut parts = vec![home.as_str(), row.id];
     parts.extend([path, pointer, message].map(Option::unwrap_or_default));
     let first = digest(&parts);

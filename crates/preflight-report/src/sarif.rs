@@ -5,10 +5,11 @@
 //! A result's level is the rule's level for that target, whether it fails or is not known: where no result
 //! of level error is left, no target fails or is undecided by a rule. What is ignored is suppressed.
 
+use std::cmp::Reverse;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use preflight_rules::report::{ModelReport, Report, Target};
+use preflight_rules::report::{ModelReport, Outcome, Report, Target};
 use preflight_rules::{RULES, Rule};
 use serde::Serialize;
 
@@ -19,12 +20,24 @@ use crate::{escape, page, words};
 const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
 /// Where the pages are read.
 const PAGES: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/");
+/// Most results of a run: GitHub refuses a file with more, and shows 5000 of them. Source:
+/// <https://docs.github.com/en/code-security/reference/code-scanning/sarif-files/troubleshoot-sarif-uploads/results-exceed-limit>.
+const RESULTS_MAX: usize = 25_000;
 /// Columns of the help in plain text.
 const HELP_WIDTH: usize = 100;
 
 /// Writes the report as one SARIF log with one run.
 pub fn write(report: &Report, checkout: &Checkout, out: &mut dyn Write) -> io::Result<()> {
-    let problems = problems(report, checkout, true);
+    let mut problems = problems(report, checkout, true);
+    let left_out = problems.len().saturating_sub(RESULTS_MAX);
+    if left_out > 0 {
+        problems.sort_by_key(|problem| {
+            let row = problem.row;
+            let is_failed = row.outcome == Outcome::Fail;
+            (row.ignored.is_some(), Reverse(row.level), !is_failed)
+        });
+        problems.truncate(RESULTS_MAX);
+    }
     // Where one result says whether it is suppressed, all have to (section 3.27.23).
     let tells_suppressed = problems.iter().any(|problem| problem.row.ignored.is_some());
     let log = Log {
@@ -44,6 +57,7 @@ pub fn write(report: &Report, checkout: &Checkout, out: &mut dyn Write) -> io::R
                 .iter()
                 .map(|problem| SarifResult::new(problem, tells_suppressed))
                 .collect(),
+            invocations: (left_out > 0).then(|| [Invocation::leaving_out(left_out)]),
             properties: RunProperties::new(report),
         }],
     };
@@ -65,7 +79,39 @@ struct Run<'a> {
     tool: Tool<'a>,
     column_kind: &'static str,
     results: Vec<SarifResult<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    invocations: Option<[Invocation; 1]>,
     properties: RunProperties<'a>,
+}
+
+/// What the run has to say besides its results.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Invocation {
+    execution_successful: bool,
+    tool_execution_notifications: [Notification; 1],
+}
+
+#[derive(Serialize)]
+struct Notification {
+    level: &'static str,
+    message: Text,
+}
+
+impl Invocation {
+    fn leaving_out(results: usize) -> Self {
+        Self {
+            execution_successful: true,
+            tool_execution_notifications: [Notification {
+                level: "warning",
+                message: Text {
+                    text: format!(
+                        "{results} results are left out, those of the least weight: code scanning takes {RESULTS_MAX}. Check fewer models at once, or read the JSON report."
+                    ),
+                },
+            }],
+        }
+    }
 }
 
 #[derive(Serialize)]

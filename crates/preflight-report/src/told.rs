@@ -1,7 +1,11 @@
 //! Which rows a reader is told of one by one, the same in every format that does not list all rules,
 //! and the words for them.
 
-use preflight_rules::report::{Finding, Level, ModelReport, Outcome, RuleRow, Target, Verdict};
+use std::collections::BTreeMap;
+
+use preflight_rules::report::{
+    Finding, Level, ModelReport, Outcome, Report, RuleRow, Target, Verdict,
+};
 
 use crate::escape::for_terminal as short;
 
@@ -9,6 +13,32 @@ use crate::escape::for_terminal as short;
 const PATH_MAX: usize = 300;
 /// Most characters of a JSON pointer.
 const POINTER_MAX: usize = 140;
+
+/// What the models of a report are called: by their names, or as the user named them where two have one name,
+/// as two revisions of a repository do.
+pub(crate) struct Names<'a>(BTreeMap<&'a str, usize>);
+
+impl<'a> Names<'a> {
+    pub(crate) fn new(report: &'a Report) -> Self {
+        let mut counts = BTreeMap::new();
+        for model in &report.models {
+            *counts.entry(name(model)).or_default() += 1;
+        }
+        Self(counts)
+    }
+
+    pub(crate) fn of<'b>(&self, model: &'b ModelReport) -> &'b str {
+        match self.0.get(name(model)) {
+            Some(2..) => &model.input,
+            _ => name(model),
+        }
+    }
+}
+
+/// What a model is called where no other has its name.
+pub(crate) fn name(model: &ModelReport) -> &str {
+    model.id.as_deref().unwrap_or(&model.input)
+}
 
 /// What fails, what is not known and what is warned of, in the order of the report: without what is
 /// ignored, what only informs, and what would be told twice.

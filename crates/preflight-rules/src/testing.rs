@@ -146,7 +146,7 @@ impl Repo {
                     let found = kinds.into_iter().find(|kind| kind.as_str() == value);
                     repo.options.training_type = Some(found.unwrap());
                 }
-                "limits" => limits.push_str(&format!("{value}\n")),
+                "limits" => writeln!(limits, "{value}").unwrap(),
                 "now" => repo.options.now = value.parse().ok(),
                 "fail-on" => repo.options.fail_on_warning = value == "warning",
                 "policy" => repo.policy = value.into(),

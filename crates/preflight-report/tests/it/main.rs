@@ -7,5 +7,6 @@
 
 mod golden;
 mod hostile;
+mod promises;
 mod sample;
 mod schema;

@@ -165,7 +165,7 @@ fn context(facts: &Facts<'_>, min: u64) -> Judged {
     }))
 }
 
-/// From the tensors, as the rank in adapter_config.json is only the usual one.
+/// From the tensors, as the rank in `adapter_config.json` is only the usual one.
 fn adapter_rank(facts: &Facts<'_>, max: u64) -> Judged {
     let checkpoint = adapters::of_an_adapter(facts)?;
     if !adapters::config(checkpoint)?.is_lora() {
@@ -183,11 +183,9 @@ mod tests {
     use crate::testing::Repo;
 
     fn run(settings: &str, repo: &str) -> String {
-        let limits: String = settings
-            .lines()
-            .map(|line| format!("limits: {line}\n"))
-            .collect();
-        Repo::new(&format!("{limits}{repo}")).run(super::RULE.id)
+        let limits: Vec<&str> = settings.lines().collect();
+        let limits = limits.join("\nlimits: ");
+        Repo::new(&format!("limits: {limits}\n{repo}")).run(super::RULE.id)
     }
 
     #[test]

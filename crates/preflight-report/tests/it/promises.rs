@@ -1,0 +1,117 @@
+//! What the formats of CI systems promise beyond their form.
+
+use std::io;
+
+use preflight_report::checkout::Checkout;
+use preflight_report::{gitlab, html, junit, markdown, sarif};
+use preflight_rules::report::{Level, Outcome, Report};
+use serde_json::Value;
+
+use crate::sample;
+
+type Write = fn(&Report, &Checkout, &mut dyn io::Write) -> io::Result<()>;
+
+fn written(write: Write, report: &Report) -> Value {
+    let checkout = Checkout {
+        root: "/src".into(),
+        folder: "/src/work".into(),
+        location: None,
+    };
+    let mut out = vec![];
+    write(report, &checkout, &mut out).unwrap();
+    serde_json::from_slice(&out).unwrap()
+}
+
+/// GitHub refuses a file with more, and an error must not be what is left out.
+#[test]
+fn sarif_has_no_more_results_than_code_scanning_takes() {
+    let of = |report: &Report| -> Value { written(sarif::write, report)["runs"][0].take() };
+    let count = |run: &Value, level: &str| {
+        let results = run["results"].as_array().unwrap();
+        let is_ignored = |it: &Value| {
+            it["suppressions"]
+                .as_array()
+                .is_some_and(|all| !all.is_empty())
+        };
+        let counts = |it: &&Value| it["level"] == level && !is_ignored(it);
+        results.iter().filter(counts).count()
+    };
+    let one = sample::hostile();
+    let (errors, all) = {
+        let run = of(&one);
+        assert!(run["invocations"].is_null());
+        (
+            count(&run, "error"),
+            run["results"].as_array().unwrap().len(),
+        )
+    };
+    let copies = 25_000 / all + 2;
+    let mut many = one.clone();
+    many.models = vec![one.models[0].clone(); copies];
+    let run = of(&many);
+    assert_eq!(run["results"].as_array().unwrap().len(), 25_000);
+    assert!(errors > 0 && errors < all);
+    assert_eq!(count(&run, "error"), errors * copies);
+    let said = &run["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"];
+    let left_out = copies * all - 25_000;
+    assert!(
+        said.as_str()
+            .unwrap()
+            .starts_with(&format!("{left_out} results are left out")),
+        "{said}"
+    );
+}
+
+/// Two revisions of a repository have one name, and a test report that cannot tell them apart loses one.
+#[test]
+fn models_of_one_name_are_called_as_the_user_called_them() {
+    let mut report = sample::several();
+    report.models.truncate(1);
+    report.models.push(report.models[0].clone());
+    report.models[0].input = "acme/tiny@first".into();
+    report.models[1].input = "acme/tiny@second".into();
+    for model in &mut report.models {
+        model.id = Some("acme/tiny".into());
+    }
+    let mut texts = vec![];
+    for write in [junit::write, markdown::write, html::write] {
+        let mut out = vec![];
+        write(&report, &mut out).unwrap();
+        texts.push(String::from_utf8(out).unwrap());
+    }
+    for text in &texts {
+        for name in ["acme/tiny@first", "acme/tiny@second"] {
+            assert!(text.contains(name), "{text}");
+        }
+    }
+    assert!(
+        texts[0].contains("classname=\"acme/tiny@second.upload\""),
+        "{}",
+        texts[0]
+    );
+    report.models.pop();
+    let mut out = vec![];
+    junit::write(&report, &mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(text.contains("classname=\"acme/tiny.upload\""), "{text}");
+}
+
+/// What keeps us from looking differs from machine to machine; what was not looked at is the same.
+#[test]
+fn what_is_not_known_has_one_fingerprint_whatever_the_reason() {
+    let print = |outcome: Outcome, why: &str| {
+        let mut report = sample::hostile();
+        let model = &mut report.models[0];
+        model.rules.truncate(1);
+        let row = &mut model.rules[0];
+        row.outcome = outcome;
+        row.level = Level::Error;
+        row.findings.truncate(1);
+        row.findings[0].message = why.into();
+        written(gitlab::write, &report)[0]["fingerprint"].to_string()
+    };
+    let unknown = |why: &str| print(Outcome::Unknown, why);
+    assert_eq!(unknown("not in `/root/cache`"), unknown("timed out"));
+    let failed = |why: &str| print(Outcome::Fail, why);
+    assert_ne!(failed("`a` is missing"), failed("`b` is missing"));
+}
