@@ -200,6 +200,31 @@ fn a_mistake_is_shown_where_it_is() {
     );
 }
 
+/// Whoever writes a level believes that it decides something.
+#[test]
+fn a_level_that_changes_nothing_is_told() {
+    let good = fixture("smollm2-1.7b-instruct");
+    let told = |levels: &str| {
+        let answer = check(&format!("[levels]\n{levels}\n"), &[&good]);
+        assert_eq!(answer.code, 0, "{answer:#?}");
+        let lines = answer.stderr.lines();
+        lines.filter(|line| line.starts_with("warning: ")).count()
+    };
+    assert_eq!(told("task-unsupported = { fine-tune = \"error\" }"), 1);
+    assert_eq!(told("own-limit-exceeded = \"warning\""), 1);
+    // For one of the targets it decides.
+    assert_eq!(told("task-unsupported = \"error\""), 0);
+    let limit =
+        "parameters-over-limit = { upload = \"note\" }\n[limits]\nparameters-max = 9_000_000_000";
+    assert_eq!(told(limit), 0);
+    let answer = check(
+        "[levels]\ntask-unsupported = { fine-tune = \"error\" }\n",
+        &[&good],
+    );
+    let says = "the level of `task-unsupported` changes nothing: policy `together-2025-11` does not have the rule for that target";
+    assert!(answer.stderr.contains(says), "{}", answer.stderr);
+}
+
 /// Every limit, each in the words of the report and in the exit code; unknown where the model does not say.
 #[test]
 fn limits_of_ones_own_decide() {

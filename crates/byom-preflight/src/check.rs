@@ -51,6 +51,7 @@ pub(crate) fn run(arguments: &Check) -> Result<u8, Failure> {
         configured.configuration.targets.as_deref(),
     );
     configured.tell_ended(options.now);
+    configured.tell_levels(&policy);
     let inputs = Inputs::new(&arguments.models, &arguments.models_from)?;
     let reading = Reading::new(&arguments.hub).judged_as(options.kind);
     let mut judge = Judge {

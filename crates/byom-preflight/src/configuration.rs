@@ -107,6 +107,18 @@ impl Configured {
         }
     }
 
+    /// Tells which levels change nothing under this policy.
+    pub(crate) fn tell_levels(&self, policy: &Policy) {
+        let path = self.path.as_deref().unwrap_or(Path::new(NAME));
+        for rule in self.settings().levels_of_no_use(policy) {
+            say(&format!(
+                "warning: `{}`: the level of `{rule}` changes nothing: policy `{}` does not have the rule for that target",
+                path.display(),
+                policy.id
+            ));
+        }
+    }
+
     /// Tells which ignores no report made use of. `is_asked` says of a target whether it was judged.
     pub(crate) fn tell_unused(
         &self,

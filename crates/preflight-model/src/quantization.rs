@@ -26,6 +26,8 @@ pub struct Quantization {
     pub path: &'static str,
     /// Where in the file.
     pub place: Place,
+    /// Where its method is named, where it is.
+    pub method_place: Option<Place>,
     /// Whether the loader looks there: only the top-level `quantization_config` of config.json.
     /// Source: `AutoHfQuantizer.supports_quant_method` and `from_pretrained`,
     /// <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/modeling_utils.py>
@@ -107,6 +109,7 @@ pub fn of_quanto() -> Quantization {
             line: 1,
             column: 1,
         },
+        method_place: None,
         seen_by_loader: false,
     }
 }
@@ -198,6 +201,7 @@ fn read(
         bits,
         path,
         place: section.place(),
+        method_place: section.get("quant_method").map(|method| method.place()),
         seen_by_loader,
     }
 }

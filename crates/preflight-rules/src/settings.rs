@@ -3,14 +3,14 @@
 //! A user may be stricter than the policy, may weigh a rule otherwise, and may set a rule aside with a
 //! reason. All of it shows in the report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use crate::policy;
+use crate::policy::{self, Policy};
 use crate::report::{Level, ModelReport, Outcome, RuleRow, Target};
 use crate::rules::{RULES, rule};
 use crate::suggest;
@@ -176,6 +176,19 @@ impl Settings {
     /// The level that the user gives a rule.
     pub(crate) fn level(&self, rule: &'static str, target: Target) -> Option<Level> {
         self.levels.get(&(rule, target)).copied()
+    }
+
+    /// The rules whose level the user gives for targets for which the policy does not have them: that changes
+    /// nothing, which whoever wrote it does not know.
+    pub fn levels_of_no_use(&self, policy: &Policy) -> Vec<&'static str> {
+        let is_used = |(rule, target): &(&'static str, Target)| {
+            policy.level(rule, *target).is_some() || self.limits.are_judged_by(rule)
+        };
+        let used: BTreeSet<_> = self.levels.keys().filter(|key| is_used(key)).collect();
+        let mut rules: Vec<_> = self.levels.keys().map(|(rule, _)| *rule).collect();
+        rules.dedup();
+        rules.retain(|rule| !used.iter().any(|(other, _)| other == rule));
+        rules
     }
 
     /// What sets a rule that ended so aside for this target, be it over or not.

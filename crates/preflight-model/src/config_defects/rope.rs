@@ -122,8 +122,8 @@ pub(super) fn find(text: &Section<'_>, defects: &mut Vec<Defect>) {
     if !is_looked_at {
         return;
     }
-    if let Err(message) = check(text, &scaling) {
-        defects.push(Defect::at(PATH, scaling.place(), message));
+    if let Err((key, message)) = check(text, &scaling) {
+        defects.push(Defect::at(PATH, key.place(), message));
     }
 }
 
@@ -131,7 +131,7 @@ pub(super) fn find(text: &Section<'_>, defects: &mut Vec<Defect>) {
 /// where the model is built. Source: `_validate_llama3_parameters`, `_compute_dynamic_ntk_parameters` and
 /// `_compute_yarn_parameters` of
 /// <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/modeling_rope_utils.py>
-fn positions(text: &Section<'_>, kind: &str) -> Result<(), String> {
+fn positions<'a>(text: &Section<'a>, kind: &str) -> Result<(), Wrong<'a>> {
     let is_used = match kind {
         "llama3" => is_one_of(text, &CHECKED),
         "dynamic" | "yarn" => true,
@@ -142,39 +142,45 @@ fn positions(text: &Section<'_>, kind: &str) -> Result<(), String> {
     match given
         .filter(|given| is_used && text.reads("max_position_embeddings") && !is_number(given))
     {
-        Some(given) => Err(format!(
-            "`rope_scaling` of type `{kind}` calculates with `max_position_embeddings`, which must be a number, it is {}",
-            given.describe()
-        )),
+        Some(given) => {
+            let message = format!(
+                "`rope_scaling` of type `{kind}` calculates with `max_position_embeddings`, which must be a number, it is {}",
+                given.describe()
+            );
+            Err((given, message))
+        }
         None => Ok(()),
     }
 }
 
-fn check(text: &Section<'_>, scaling: &Cursor<'_>) -> Result<(), String> {
+/// The key that is wrong, and how.
+type Wrong<'a> = (Cursor<'a>, String);
+
+fn check<'a>(text: &Section<'a>, scaling: &Cursor<'a>) -> Result<(), Wrong<'a>> {
+    let of_all = |message: String| Err((scaling.clone(), message));
     if !scaling.is_object() {
         let found = scaling.describe();
-        return Err(format!("`rope_scaling` must be an object, it is {found}"));
+        return of_all(format!("`rope_scaling` must be an object, it is {found}"));
     }
     let named = scaling
         .get_set("rope_type")
         .or_else(|| scaling.get_set("type"));
     let Some(kind) = named.as_ref().and_then(Cursor::as_str) else {
-        return Err("`rope_scaling` names no `rope_type`".into());
+        let message = "`rope_scaling` names no `rope_type`";
+        return Err((named.unwrap_or_else(|| scaling.clone()), message.into()));
     };
     let Some((_, needs)) = ROPE_TYPES.iter().find(|(known, _)| *known == kind) else {
-        return Err(format!(
-            "`rope_scaling` has the unknown `rope_type` `{kind}`"
-        ));
+        let message = format!("`rope_scaling` has the unknown `rope_type` `{kind}`");
+        return Err((named.unwrap_or_else(|| scaling.clone()), message));
     };
     if is_one_of(text, &WITHOUT_OLD_NAME) && scaling.get("rope_type").is_none() {
-        return Err(
-            "`rope_scaling` names its kind under `type`, this class reads `rope_type`".into(),
-        );
+        let message = "`rope_scaling` names its kind under `type`, this class reads `rope_type`";
+        return Err((named.unwrap_or_else(|| scaling.clone()), message.into()));
     }
     let missing = needs.iter().filter(|key| scaling.get(key).is_none());
     let missing: Vec<_> = missing.map(|key| format!("`{key}`")).collect();
     if !missing.is_empty() {
-        return Err(format!(
+        return of_all(format!(
             "`rope_scaling` of type `{kind}` needs {}",
             missing.join(", ")
         ));
@@ -186,10 +192,11 @@ fn check(text: &Section<'_>, scaling: &Cursor<'_>) -> Result<(), String> {
         .filter_map(|key| Some((key, scaling.get(key)?)));
     let mut texts = figures.filter(|(_, value)| value.as_str().is_some());
     match texts.next() {
-        Some((key, value)) if text.model_type() != Some("deepseek_v3") => Err(format!(
-            "`{key}` of `rope_scaling` must be a number, it is {}",
-            value.describe()
-        )),
+        Some((key, value)) if text.model_type() != Some("deepseek_v3") => {
+            let found = value.describe();
+            let message = format!("`{key}` of `rope_scaling` must be a number, it is {found}");
+            Err((value, message))
+        }
         _ => Ok(()),
     }
 }

@@ -10,6 +10,38 @@ fn messages(text: &str) -> String {
     defects.join("; ")
 }
 
+/// Pointer, line and column of each: the key that is wrong, not what it stands in.
+#[test]
+fn a_defect_stands_at_its_own_key() {
+    for (scaling, place) in [
+        (
+            r#"{"factor": 2.0,
+ "rope_type": "zzz"}"#,
+            "/rope_scaling/rope_type 3:2",
+        ),
+        (
+            r#"{"rope_type": "linear",
+  "factor": "x"}"#,
+            "/rope_scaling/factor 3:3",
+        ),
+        (r#"{"rope_type": "linear"}"#, "/rope_scaling 2:1"),
+        (
+            r#"{"factor": 2.0, "rope_type": 3}"#,
+            "/rope_scaling/rope_type 2:33",
+        ),
+    ] {
+        let text = format!("{{\"model_type\": \"llama\",\n\"rope_scaling\": {scaling}}}");
+        let config = Config::new(Document::parse(text.as_bytes()).unwrap()).unwrap();
+        let defects = find(&config);
+        let [defect] = defects.as_slice() else {
+            panic!("{defects:?}")
+        };
+        let found = defect.place.as_ref().unwrap();
+        let found = format!("{} {}:{}", found.pointer, found.line, found.column);
+        assert_eq!(found, place, "{scaling}");
+    }
+}
+
 #[test]
 fn a_sound_config_has_none() {
     for text in [

@@ -1,5 +1,5 @@
 use preflight_model::checkpoint::Checkpoint;
-use preflight_model::fact::Gap;
+use preflight_model::fact::{Defect, Gap};
 use preflight_model::facts::Facts;
 use preflight_model::parameters;
 use preflight_model::quantization::Quantization;
@@ -120,24 +120,23 @@ fn misloaded(facts: &Facts<'_>, quantization: &Quantization) -> Option<Finding> 
     }
     let meant = release::nearest_quant_method(method)
         .map_or(String::new(), |meant| format!(" (did you mean `{meant}`?)"));
-    Some(at(
-        quantization,
+    let place = quantization.method_place.as_ref();
+    Some(Finding::from(&Defect::at(
+        quantization.path,
+        place.unwrap_or(&quantization.place).clone(),
         format!(
             "transformers {} does not know the method `{method}`{meant}, {as_unquantised}",
             facts.release
         ),
-    ))
+    )))
 }
 
 fn at(quantization: &Quantization, message: String) -> Finding {
-    let mut finding = Finding::in_file(quantization.path, message);
-    finding.pointer =
-        Some(quantization.place.pointer.clone()).filter(|pointer| !pointer.is_empty());
-    (finding.line, finding.column) = (
-        Some(quantization.place.line),
-        Some(quantization.place.column),
-    );
-    finding
+    Finding::from(&Defect::at(
+        quantization.path,
+        quantization.place.clone(),
+        message,
+    ))
 }
 
 #[cfg(test)]
@@ -151,6 +150,23 @@ mod tests {
         assert!(
             got.contains("fine-tune: fail") && got.contains("stored as `F8_E4M3`"),
             "{got}"
+        );
+    }
+
+    #[test]
+    fn a_method_stands_where_it_is_named() {
+        let config = r#"{"quantization_config": {"bits": 4, "quant_method": "zzz"}}"#;
+        let report = Repo::new(&format!("//- config.json +\n{config}")).report();
+        let row = report
+            .rules
+            .iter()
+            .find(|row| row.id == super::RULE.id)
+            .unwrap();
+        let pointer = row.findings[0].pointer.as_deref();
+        assert_eq!(
+            pointer,
+            Some("/quantization_config/quant_method"),
+            "{row:#?}"
         );
     }
 
