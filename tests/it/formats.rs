@@ -331,6 +331,17 @@ fn annotations_point_at_the_key_in_the_checkout() {
         let text = run(folder, argument, "github");
         assert!(text.contains(of_key), "{folder}: {text}");
     }
+    // A workspace by way of a link, and paths that are spelled so.
+    let link = Repo::empty();
+    let link = link.file("workspace");
+    std::os::unix::fs::symlink(repo.path(), &link).unwrap();
+    for variable in ["GITHUB_WORKSPACE", "PWD"] {
+        let program = Program::new().inside(repo.path());
+        let program = program.env(variable, link.to_str().unwrap());
+        let program = program.arg("check").arg(link.join("models/tiny"));
+        let text = program.args(["--format", "github"]).run().stdout;
+        assert!(text.contains(of_key), "{variable}: {text}");
+    }
     let quality: Value = serde_json::from_str(&run("models", "./tiny", "gitlab")).unwrap();
     let found = quality
         .as_array()

@@ -202,12 +202,22 @@ const ROOTS: [&str; 2] = ["GITHUB_WORKSPACE", "CI_PROJECT_DIR"];
 fn checkout(location: Option<&str>) -> Result<Checkout, Failure> {
     // Without a working folder no relative path names anything either.
     let folder = std::env::current_dir().unwrap_or_default();
-    let named = ROOTS.iter().filter_map(std::env::var_os);
-    let root = named
-        .filter_map(|root| Path::new(&root).canonicalize().ok())
-        .find(|root| folder.starts_with(root));
+    let is_here = |root: &PathBuf| {
+        let there = Path::new(root).canonicalize();
+        there.is_ok_and(|root| folder.starts_with(root))
+    };
+    let named = ROOTS.iter().filter_map(std::env::var_os).map(PathBuf::from);
+    let named = named.filter(|root| root.is_absolute()).find(is_here);
+    let root = named.as_ref().and_then(|root| root.canonicalize().ok());
+    // The system tells where we are without links; shells and CI systems spell it as they came there.
+    let also = named.or_else(|| {
+        let shell = std::env::var_os("PWD").map(PathBuf::from)?;
+        let is_same = shell.is_absolute() && shell.canonicalize().is_ok_and(|it| it == folder);
+        is_same.then_some(shell)
+    });
     let mut checkout = Checkout {
         root: root.unwrap_or_else(|| folder.clone()),
+        root_also: also.into_iter().collect(),
         folder,
         location: None,
     };

@@ -14,6 +14,8 @@ const PATH_MAX: usize = 1_000;
 pub struct Checkout {
     /// Root of the checkout, absolute.
     pub root: PathBuf,
+    /// The same root as others spell it, by way of links: paths that begin so are inside too.
+    pub root_also: Vec<PathBuf>,
     /// The working folder, absolute: where the user's relative paths start.
     pub folder: PathBuf,
     /// The place that the user named for all findings.
@@ -73,8 +75,7 @@ impl Checkout {
     pub(crate) fn home(&self, model: &ModelReport) -> String {
         if is_local(model) {
             let path = settled(&self.folder.join(&model.input));
-            let inside = path.strip_prefix(settled(&self.root));
-            return steps(inside.unwrap_or(&path));
+            return steps(&self.inside(&path).unwrap_or(path));
         }
         let name = model.id.as_deref().unwrap_or(&model.input);
         let name = name.split_once("://").map_or(name, |(_, rest)| rest);
@@ -85,6 +86,12 @@ impl Checkout {
         } else {
             home
         }
+    }
+
+    /// A path from the root, where it is inside.
+    fn inside(&self, path: &Path) -> Option<PathBuf> {
+        let mut roots = std::iter::once(&self.root).chain(&self.root_also);
+        roots.find_map(|root| Some(path.strip_prefix(settled(root)).ok()?.into()))
     }
 
     /// Reads `FILE[:LINE[:COLUMN]]`, FILE as the user's shell has it. What is wrong with it, else.
@@ -110,8 +117,8 @@ impl Checkout {
             return Err("lines and columns are counted from 1");
         }
         let path = settled(&self.folder.join(file));
-        let inside = path.strip_prefix(settled(&self.root));
-        let path = steps(inside.map_err(|_| "the file is not in the checkout")?);
+        let inside = self.inside(&path);
+        let path = steps(&inside.ok_or("the file is not in the checkout")?);
         if file.is_empty() || path.is_empty() {
             return Err("write FILE:LINE, as in `models.yaml:12`");
         }
@@ -172,6 +179,7 @@ mod tests {
     fn checkout() -> Checkout {
         Checkout {
             root: "/src/repo".into(),
+            root_also: vec!["/link/../home".into()],
             folder: "/src/repo/work".into(),
             location: None,
         }
@@ -211,6 +219,7 @@ mod tests {
             (".", "work/config.json"),
             ("/src/repo/a/../b/", "b/config.json"),
             ("/data/b", "data/b/config.json"),
+            ("/home/b", "b/config.json"),
             ("../../../..", "config.json"),
         ] {
             stands(&model("folder", input, None), Some(&finding), path, 3);
@@ -275,6 +284,7 @@ mod tests {
             Ok(("m.yaml".into(), 12, Some(5)))
         );
         assert_eq!(located("m.yaml"), Ok(("work/m.yaml".into(), 1, None)));
+        assert_eq!(located("/home/m.yaml:3"), Ok(("m.yaml".into(), 3, None)));
         assert_eq!(located("a:b:7"), Ok(("work/a:b".into(), 7, None)));
         assert!(located("m.yaml:0").is_err() && located("m.yaml:1:0").is_err());
         assert!(located("").is_err() && located(":3").is_err() && located("..:3").is_err());

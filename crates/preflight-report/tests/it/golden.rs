@@ -246,6 +246,7 @@ fn without_rules(text: String) -> String {
 fn checkout() -> Checkout {
     Checkout {
         root: "/src".into(),
+        root_also: vec![],
         folder: "/src/work".into(),
         location: None,
     }

@@ -14,6 +14,7 @@ type Write = fn(&Report, &Checkout, &mut dyn io::Write) -> io::Result<()>;
 fn written(write: Write, report: &Report) -> Value {
     let checkout = Checkout {
         root: "/src".into(),
+        root_also: vec![],
         folder: "/src/work".into(),
         location: None,
     };
