@@ -461,6 +461,26 @@ fn a_place_that_cannot_be_written_is_told_before_the_check() {
     assert_eq!(files, 2, "nothing is left of trying");
 }
 
+#[test]
+fn a_link_to_a_report_stays_one() {
+    let good = root().join("fixtures/smollm2-1.7b-instruct");
+    let dir = Repo::empty();
+    for format in ["table", "jsonl"] {
+        let (file, link) = (dir.file(format), dir.file(&format!("{format}-link")));
+        fs::write(&file, "before").unwrap();
+        std::os::unix::fs::symlink(format, &link).unwrap();
+        // Two models, so that lines are written as they are made.
+        let program = Program::new().arg("check").args([&good, &good]);
+        let program = program.args(["--format", format, "--output"]);
+        assert_eq!(program.arg(&link).run().code, 0);
+        assert!(link.is_symlink(), "{format}");
+        assert!(
+            fs::read_to_string(&file).unwrap().contains("SmolLM2"),
+            "{format}"
+        );
+    }
+}
+
 /// The same problem has the same fingerprint wherever its line is; another problem has another.
 #[test]
 fn fingerprints_follow_the_problem_and_not_its_line() {

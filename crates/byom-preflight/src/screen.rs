@@ -64,7 +64,7 @@ pub(crate) fn writable(path: &Path) -> Result<(), Failure> {
     if path.exists() && !path.is_file() {
         return Ok(());
     }
-    let beside = beside(path);
+    let beside = beside(&behind_links(path));
     File::create(&beside).map_err(|error| Failure::usage(failed_at(path, &error)))?;
     // Another that cannot be removed is written over, and told where that fails.
     let _ = std::fs::remove_file(&beside);
@@ -79,6 +79,7 @@ pub(crate) fn save(path: &Path, text: &str) -> Result<(), Failure> {
         return std::fs::write(path, text).map_err(failed);
     }
     let _writing = finish_writing();
+    let path = &behind_links(path);
     let beside = beside(path);
     std::fs::write(&beside, text)
         .and_then(|()| std::fs::rename(&beside, path))
@@ -109,6 +110,7 @@ impl Lines {
         };
         let place = format!("`{}`", path.display());
         let is_device = path.exists() && !path.is_file();
+        let path = &behind_links(path);
         let at = if is_device { path.into() } else { beside(path) };
         let file = File::options()
             .write(true)
@@ -157,6 +159,11 @@ impl Drop for Lines {
             let _ = std::fs::remove_file(at);
         }
     }
+}
+
+/// The file that a link leads to, so that the link stays one; the path itself where there is no file yet.
+fn behind_links(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.into())
 }
 
 /// A name beside `path` that no user would choose.

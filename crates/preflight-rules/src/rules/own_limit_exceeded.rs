@@ -47,6 +47,12 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
             Err(gap) => gaps.push(gap.map(|why| format!("`{key}`: {why}"))),
         }
     }
+    let is_cut_elsewhere = !facts.checkpoint.sentence_transformers.is_absent();
+    if limits.context_length_min.is_some() && is_cut_elsewhere {
+        findings = findings.with_note(Finding::new(
+            "sentence-transformers may cut its input shorter than the context (`max_seq_length`), which was not looked at",
+        ));
+    }
     // One that is exceeded decides, whatever is not known of the others.
     if !findings.problems.is_empty() {
         return Ok(findings);
@@ -91,7 +97,7 @@ fn weights_bytes(facts: &Facts<'_>, max: u64) -> Judged {
     let weights = facts.checkpoint.weights.get()?;
     let path = weights.files.first().filter(|_| weights.files.len() == 1);
     let path = path.map(String::as_str);
-    if let Some(why) = told_elsewhere(weights) {
+    if let Some(why) = not_opened(weights) {
         return Err(Gap::Malformed(why.into()));
     }
     if let Some(bytes) = weights.bytes.filter(|_| !weights.files.is_empty()) {
@@ -101,6 +107,10 @@ fn weights_bytes(facts: &Facts<'_>, max: u64) -> Judged {
     let known = known_bytes(facts.checkpoint, weights);
     if known > max {
         return Ok(Some(over(&format!("at least {}", grouped(known)), path)));
+    }
+    if !weights.missing.is_empty() {
+        let why = "a weight file is missing: see shard-missing";
+        return Err(Gap::Malformed(why.into()));
     }
     Err(match &weights.index {
         Fact::Unavailable(why) => Gap::Unavailable(why.clone()),
@@ -116,18 +126,17 @@ fn known_bytes(checkpoint: &Checkpoint<'_>, weights: &Weights<'_>) -> u64 {
     sizes.fold(0, u64::saturating_add)
 }
 
-/// What other rules report of weights that are not there.
-fn told_elsewhere(weights: &Weights<'_>) -> Option<&'static str> {
+/// What other rules report of weights that no loader opens.
+fn not_opened(weights: &Weights<'_>) -> Option<&'static str> {
     if matches!(weights.index, Fact::Malformed(_)) {
         return Some("the index cannot be read: see index-mismatch");
     }
-    let is_none = match weights.format {
-        Format::None | Format::Gguf | Format::Original | Format::MisnamedSafetensors => true,
-        Format::Safetensors | Format::Pytorch | Format::Tensorflow | Format::Flax => {
-            !weights.missing.is_empty()
+    match weights.format {
+        Format::None | Format::Gguf | Format::Original | Format::MisnamedSafetensors => {
+            Some("there are no weights that the loader opens: see shard-missing")
         }
-    };
-    is_none.then_some("a weight file is missing: see shard-missing")
+        Format::Safetensors | Format::Pytorch | Format::Tensorflow | Format::Flax => None,
+    }
 }
 
 /// The model that is run: of an adapter its base.
@@ -298,6 +307,26 @@ mod tests {
             &format!("{shards}//- config.json unavailable x\n"),
         );
         assert!(both.starts_with("upload, fine-tune: fail"), "{both}");
+    }
+
+    #[test]
+    fn a_missing_file_makes_the_others_no_smaller() {
+        let shards = "//- model.safetensors removed\n//- model.safetensors.index.json\n\
+             {\"metadata\": {}, \"weight_map\": {\"a\": \"1.safetensors\", \"b\": \"2.safetensors\"}}\n\
+             //- 1.safetensors pointer 1000\n";
+        assert!(run("weights-bytes-max = 999", shards).contains("at least 1,000 bytes"));
+        assert!(run("weights-bytes-max = 1000", shards).contains(": skip\n"));
+    }
+
+    #[test]
+    fn what_sentence_transformers_cuts_is_no_silent_pass() {
+        let repo = "//- modules.json\n[{\"type\": \"sentence_transformers.models.Transformer\", \"path\": \"\"}]\n//- config_sentence_transformers.json\n{}\n";
+        let got = run("context-length-min = 8192", repo);
+        assert!(
+            got.contains(": pass\n  note: sentence-transformers may cut"),
+            "{got}"
+        );
+        assert!(!run("weights-bytes-max = 1", repo).contains("note:"));
     }
 
     #[test]
