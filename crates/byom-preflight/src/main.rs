@@ -29,6 +29,11 @@ use failure::{Failure, PASS, say};
 use read::Reading;
 
 fn main() -> ExitCode {
+    if asks_for_version() {
+        let text = concat!("byom-preflight ", env!("CARGO_PKG_VERSION"), "\n");
+        return screen::print(text)
+            .map_or_else(|failure| failure.report(), |()| ExitCode::from(PASS));
+    }
     let arguments = Arguments::read();
     // Starts a thread, which `--version` and `--help` need not wait for.
     interrupt::install();
@@ -36,6 +41,14 @@ fn main() -> ExitCode {
         Ok(code) => ExitCode::from(code),
         Err(failure) => failure.report(),
     }
+}
+
+/// Whether this is `byom-preflight --version` and no more: what scripts ask first. To build the parser of all options
+/// takes as long as to start the process.
+fn asks_for_version() -> bool {
+    let mut arguments = std::env::args_os().skip(1);
+    let first = arguments.next();
+    first.is_some_and(|first| first == "--version" || first == "-V") && arguments.next().is_none()
 }
 
 fn run(arguments: &Arguments) -> Result<u8, Failure> {
