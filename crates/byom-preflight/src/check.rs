@@ -364,7 +364,7 @@ fn offered_node(arguments: &Check, policy: &Policy, live: Option<&Live>) -> Resu
     let Some(offered) = Offered::under(policy, live) else {
         return Ok(());
     };
-    let mut nodes = offered.options;
+    let mut nodes = offered.options.into_owned();
     if let Some(gpu) = &arguments.gpu {
         let mut kinds: Vec<_> = nodes.iter().map(|node| node.gpu.kind.clone()).collect();
         kinds.sort();

@@ -48,7 +48,7 @@ pub fn catalog_json(catalog: &Catalog, used: &CatalogUsed) -> String {
 }
 
 fn in_lines(value: &serde_json::Value) -> String {
-    format!("{}\n", escape::in_json(&format!("{value:#}")))
+    format!("{}\n", escape::in_json(format!("{value:#}")))
 }
 
 /// The ranking in columns, and why: of the best, or of `all`.

@@ -16,7 +16,7 @@ pub fn write(report: &Report, checkout: &Checkout, out: &mut dyn Write) -> io::R
     let problems = problems(report, checkout, false);
     let all: Vec<Quality> = problems.iter().map(Quality::new).collect();
     let json = serde_json::to_string_pretty(&all)?;
-    writeln!(out, "{}", escape::in_json(&json))
+    writeln!(out, "{}", escape::in_json(json))
 }
 
 #[derive(Serialize)]

@@ -18,7 +18,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 /// terminal are written as `\uXXXX`, which is the same to a parser.
 pub fn write(report: &Report, out: &mut dyn Write) -> io::Result<()> {
     let json = serde_json::to_string_pretty(&ReportJson::new(report))?;
-    writeln!(out, "{}", escape::in_json(&json))
+    writeln!(out, "{}", escape::in_json(json))
 }
 
 /// One model of the report as one line; see [`crate::jsonl`].
@@ -33,7 +33,7 @@ pub(crate) fn line(
         catalog: CatalogJson::new(catalog),
         model: ModelJson::new(model),
     })?;
-    Ok(escape::in_json(&json))
+    Ok(escape::in_json(json))
 }
 
 #[derive(Serialize)]

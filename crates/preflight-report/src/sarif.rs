@@ -62,7 +62,7 @@ pub fn write(report: &Report, checkout: &Checkout, out: &mut dyn Write) -> io::R
         }],
     };
     let json = serde_json::to_string_pretty(&log)?;
-    writeln!(out, "{}", escape::in_json(&json))
+    writeln!(out, "{}", escape::in_json(json))
 }
 
 #[derive(Serialize)]

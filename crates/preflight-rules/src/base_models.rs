@@ -158,15 +158,6 @@ pub fn rank(shape: &ModelShape, catalog: &Catalog, options: &Options) -> Vec<Bas
         .collect()
 }
 
-/// The base models worth proposing, best first: compatible, and known to be of the architecture.
-pub fn propose(shape: &ModelShape, catalog: &Catalog, options: &Options) -> Vec<BaseModelMatch> {
-    judged(shape, catalog, options)
-        .into_iter()
-        .filter(|(_, judged)| judged.compatible && judged.architecture < Architecture::NotCompared)
-        .map(|(base, judged)| as_match(base, judged, shape))
-        .collect()
-}
-
 fn as_match(base: &BaseModel, judged: Judgement, shape: &ModelShape) -> BaseModelMatch {
     let verdict = if !judged.compatible {
         BaseModelVerdict::Incompatible

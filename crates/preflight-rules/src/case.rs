@@ -10,7 +10,7 @@ use crate::catalog::{Catalog, TrainingMethod, TrainingType};
 use crate::fit::NodeFit;
 use crate::live::Live;
 use crate::policy::Policy;
-use crate::report::{OtherPolicy, Target, Verdict};
+use crate::report::{BaseModelMatch, OtherPolicy, Target, Verdict};
 use crate::settings::Settings;
 
 /// What the user asks for beside the model.
@@ -66,6 +66,8 @@ pub struct Case<'a> {
     pub others: &'a [OtherPolicy],
     /// What the platform's API said.
     pub live: Option<&'a Live>,
+    /// All of [`Case::base_models`] of the target, best first; empty where it has none.
+    pub ranking: &'a [BaseModelMatch],
 }
 
 impl<'a> Case<'a> {

@@ -1,5 +1,8 @@
 //! The pure heart: a checkpoint and a policy in, a report out.
 
+use std::borrow::Cow;
+use std::mem;
+
 use preflight_model::checkpoint::{Checkpoint, Kind};
 use preflight_model::fact::{Fact, Gap};
 use preflight_model::facts::Facts;
@@ -33,7 +36,7 @@ pub fn evaluate(
     options: &Options,
     cost: Cost,
 ) -> ModelReport {
-    let judge = Judge::new(checkpoint, policy, options, options.live.as_deref());
+    let mut judge = Judge::new(checkpoint, policy, options, options.live.as_deref());
     let mut rows = judge.rows(targets, &[]);
     let verdicts = verdicts(&rows, targets, options);
     let others: Vec<OtherPolicy> = Policy::shipped()
@@ -46,8 +49,8 @@ pub fn evaluate(
     let verdicts = self::verdicts(&rows, targets, options);
     // Failures first; the order of the rules decides among equals.
     rows.sort_by_key(|row| row.outcome);
-    let base_models = judge.base_models();
-    let named = base_models
+    let ranking = &judge.rankings[Target::FineTune as usize];
+    let named = ranking
         .iter()
         .find(|base| Some(&base.name) == options.base_model.as_ref());
     let next = next_commands(&judge.facts, policy, &verdicts, options, named);
@@ -68,7 +71,7 @@ pub fn evaluate(
         other_policies: others,
         facts: summary::of(&judge.facts),
         fit: judge.fit(),
-        base_models,
+        base_models: mem::take(&mut judge.rankings[Target::FineTune as usize]),
         verdicts,
         rules: rows,
         next,
@@ -82,8 +85,10 @@ struct Judge<'a> {
     policy: &'a Policy,
     options: &'a Options,
     live: Option<&'a Live>,
-    hardware: Vec<HardwareOption>,
+    hardware: Cow<'a, [HardwareOption]>,
     node: NodeFit,
+    /// Base models best first, for each of [`Target::ALL`].
+    rankings: [Vec<BaseModelMatch>; Target::ALL.len()],
 }
 
 impl<'a> Judge<'a> {
@@ -107,14 +112,18 @@ impl<'a> Judge<'a> {
             .map_or_else(NodeFit::not_measured, |footprint| {
                 node_among(&footprint, &hardware, &unknown, &floor(policy))
             });
-        Self {
+        let mut judge = Self {
             facts,
             policy,
             options,
             live,
             hardware,
             node,
-        }
+            rankings: Default::default(),
+        };
+        let rankings = Target::ALL.map(|target| judge.ranking(target));
+        judge.rankings = rankings;
+        judge
     }
 
     fn case<'b>(
@@ -132,6 +141,7 @@ impl<'a> Judge<'a> {
             verdict,
             others,
             live: self.live,
+            ranking: &self.rankings[target as usize],
         }
     }
 
@@ -365,9 +375,10 @@ impl<'a> Judge<'a> {
         fit
     }
 
-    fn base_models(&self) -> Vec<BaseModelMatch> {
-        let case = self.case(Target::FineTune, &[], None);
-        let catalog = case.base_models(Target::FineTune);
+    /// All base models of a target, best first; none where it has none or the config is not known.
+    fn ranking(&self, target: Target) -> Vec<BaseModelMatch> {
+        let case = self.case(target, &[], None);
+        let catalog = case.base_models(target);
         let model = adapters::whole_model(&self.facts);
         match catalog {
             Ok(Some(catalog)) if model.checkpoint.config.known().is_some() => {
@@ -419,19 +430,19 @@ fn because(why: String) -> Findings {
     Findings::problem(Finding::new(why))
 }
 
-fn add(rows: &mut Vec<RuleRow>, row: RuleRow) {
-    let mut of_rule = rows.iter_mut().filter(|other| other.id == row.id);
-    let same = of_rule.find(|other| {
-        let with_targets = RuleRow {
-            targets: other.targets.clone(),
-            ..row.clone()
-        };
-        **other == with_targets
-    });
-    match same {
-        Some(other) => other.targets.extend(row.targets),
-        None => rows.push(row),
+fn add(rows: &mut Vec<RuleRow>, mut row: RuleRow) {
+    let targets = mem::take(&mut row.targets);
+    for other in rows.iter_mut().filter(|other| other.id == row.id) {
+        // Compared without the targets, in which they differ.
+        let theirs = mem::take(&mut other.targets);
+        let is_same = *other == row;
+        other.targets = theirs;
+        if is_same {
+            other.targets.extend(targets);
+            return;
+        }
     }
+    rows.push(RuleRow { targets, ..row });
 }
 
 /// Any error-level fail is a fail; else any error-level unknown is undecided; else a pass.

@@ -2,6 +2,8 @@
 //!
 //! Data: `hardware/together.toml`, every figure with its source and date.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use preflight_model::memory::MIB;
@@ -25,6 +27,9 @@ pub struct Hardware {
     gpus: Vec<Gpu>,
     #[serde(rename = "offer")]
     offers: Vec<Offer>,
+    /// What each policy offers, in the order of [`Hardware::options`].
+    #[serde(skip)]
+    options: BTreeMap<String, Vec<HardwareOption>>,
 }
 
 /// A kind of GPU.
@@ -92,7 +97,7 @@ pub const BUILT_IN: &str = "built-in";
 #[derive(Debug, Clone, PartialEq)]
 pub struct Offered<'a> {
     /// What is known, fewest GPUs first, then least memory.
-    pub options: Vec<HardwareOption>,
+    pub options: Cow<'a, [HardwareOption]>,
     /// Ids that the API lists with a GPU of which nothing is known here.
     pub unknown: Vec<&'a str>,
     /// Latest date that any of it stands for, or `unknown`.
@@ -108,13 +113,13 @@ impl<'a> Offered<'a> {
         let listed = live.and_then(|live| Some((live, live.hardware(table)?)));
         Some(match listed {
             Some((live, (options, unknown))) => Self {
-                options,
+                options: options.into(),
                 unknown,
                 as_of: &live.catalog.as_of,
                 origin: &live.origin,
             },
             None => Self {
-                options: Hardware::built_in().options(table),
+                options: Hardware::built_in().options(table).into(),
                 unknown: Vec::new(),
                 as_of: Hardware::built_in().as_of(table),
                 origin: BUILT_IN,
@@ -156,8 +161,19 @@ impl Hardware {
 
     /// Reads a table.
     pub fn parse(text: &str) -> Result<Self, HardwareError> {
-        let table: Self = toml::from_str(text)?;
+        let mut table: Self = toml::from_str(text)?;
         table.validate().map_err(HardwareError::Value)?;
+        for offer in &table.offers {
+            let options = table.options_of(offer);
+            let of_policy = table.options.entry(offer.policy.clone()).or_default();
+            of_policy.extend(options);
+        }
+        for options in table.options.values_mut() {
+            options.sort_by(|a, b| {
+                let size = |option: &HardwareOption| (option.count, option.gpu.visible_mib);
+                size(a).cmp(&size(b)).then_with(|| a.id.cmp(&b.id))
+            });
+        }
         Ok(table)
     }
 
@@ -168,18 +184,8 @@ impl Hardware {
 
     /// What a policy offers, fewest GPUs first, then least memory. Empty for a policy that the table
     /// does not name.
-    pub fn options(&self, policy: &str) -> Vec<HardwareOption> {
-        let mut options: Vec<_> = self
-            .offers
-            .iter()
-            .filter(|offer| offer.policy == policy)
-            .flat_map(|offer| self.options_of(offer))
-            .collect();
-        options.sort_by(|a, b| {
-            let size = |option: &HardwareOption| (option.count, option.gpu.visible_mib);
-            size(a).cmp(&size(b)).then_with(|| a.id.cmp(&b.id))
-        });
-        options
+    pub fn options(&self, policy: &str) -> &[HardwareOption] {
+        self.options.get(policy).map_or(&[], Vec::as_slice)
     }
 
     /// The latest date that what a policy offers stands for; `unknown` where it offers nothing.
@@ -259,7 +265,7 @@ mod tests {
     fn each_policy_has_its_own_ids() {
         let ids = |policy| -> Vec<String> {
             let options = Hardware::built_in().options(policy);
-            options.into_iter().map(|option| option.id).collect()
+            options.iter().map(|option| option.id.clone()).collect()
         };
         let first = ids("together-2025-11");
         assert_eq!(first.len(), 16);
@@ -307,8 +313,8 @@ mod tests {
     fn every_option_says_what_to_run() {
         let commands = |policy, id| {
             let options = Hardware::built_in().options(policy);
-            let option = options.into_iter().find(|option| option.id == id);
-            option.unwrap().endpoint
+            let option = options.iter().find(|option| option.id == id);
+            option.unwrap().endpoint.clone()
         };
         assert_eq!(
             commands("together-2025-11", "4x_nvidia_h100_80gb_sxm"),

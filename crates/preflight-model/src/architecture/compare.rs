@@ -3,7 +3,7 @@
 //! Source: `_find_missing_and_unexpected_keys` in
 //! <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/modeling_utils.py>.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::{Expected, Naming};
 
@@ -40,7 +40,7 @@ where
 {
     let naming = Naming::new(expected, tensors.clone().map(|(name, _)| name));
     let layers = layer_counts(expected);
-    let mut found: HashSet<&str> = HashSet::with_capacity(expected.tensors.len());
+    let mut is_found = vec![false; expected.tensors.len()];
     let mut comparison = Comparison::default();
     for (name, shape) in tensors {
         let Some(own) = naming.resolve(name) else {
@@ -49,8 +49,8 @@ where
         };
         let copy = expected.copies.iter().find(|copy| copy.name == *own);
         let key = copy.map_or(&*own, |copy| &copy.source);
-        if let Some((key, wanted)) = expected.tensors.get_key_value(key) {
-            found.insert(key);
+        if let Some((place, _, wanted)) = expected.tensors.get_full(key) {
+            is_found[place] = true;
             if let Some(shape) = shape.filter(|shape| *shape != &**wanted) {
                 comparison.wrong_shape.push(WrongShape {
                     name: name.to_owned(),
@@ -64,11 +64,10 @@ where
             comparison.unexpected.push(name.to_owned());
         }
     }
-    let missing = expected
-        .tensors
-        .keys()
-        .filter(|name| !found.contains(name.as_str()));
-    comparison.missing = missing.cloned().collect();
+    let all = expected.tensors.keys().zip(is_found);
+    let missing = all.filter(|(_, is_found)| !is_found);
+    comparison.missing = missing.map(|(name, _)| name.clone()).collect();
+    comparison.missing.sort_unstable();
     comparison
 }
 
@@ -128,7 +127,7 @@ fn is_buffer(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use indexmap::IndexMap;
 
     use super::super::Copied;
     use super::*;
@@ -319,7 +318,7 @@ mod tests {
         let names: Vec<String> = (0..100_000)
             .map(|n| format!("model.layers.{}.e.{n}.weight", n % 60))
             .collect();
-        let tensors: BTreeMap<String, Box<[u64]>> = names
+        let tensors: IndexMap<String, Box<[u64]>> = names
             .iter()
             .map(|name| (name.clone(), [4].into()))
             .collect();

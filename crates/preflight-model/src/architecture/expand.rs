@@ -1,8 +1,9 @@
 //! Runs the blocks of `data/architectures.txt` over a config.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use indexmap::IndexMap;
 use serde_json::Value as Json;
 
 use super::expression::{Expression, Names, Value};
@@ -29,7 +30,7 @@ pub(super) fn expand(
         config,
         expected: Expected {
             class: block.name,
-            tensors: BTreeMap::new(),
+            tensors: IndexMap::new(),
             copies: Vec::new(),
             prefix: block.prefix.unwrap_or(PREFIX),
             renames: &block.renames,

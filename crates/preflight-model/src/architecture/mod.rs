@@ -10,9 +10,10 @@ mod naming;
 mod parser;
 mod syntax;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::LazyLock;
+
+use indexmap::IndexMap;
 
 pub use compare::{Comparison, WrongShape, compare};
 pub use naming::Naming;
@@ -27,8 +28,8 @@ pub const TENSORS_MAX: usize = 200_000;
 pub struct Expected {
     /// The class, for example `LlamaForCausalLM`.
     pub class: &'static str,
-    /// Name to shape: parameters and the buffers that are saved, without tied copies.
-    pub tensors: BTreeMap<String, Box<[u64]>>,
+    /// Name to shape: parameters and the buffers that are saved, without tied copies, in the order of the class.
+    pub tensors: IndexMap<String, Box<[u64]>>,
     /// Tensors that share storage with one of `tensors`.
     pub copies: Vec<Copied>,
     prefix: &'static str,

@@ -33,6 +33,12 @@ fn names(ranked: &[BaseModelMatch]) -> Vec<&str> {
     ranked.iter().map(|row| row.name.as_str()).collect()
 }
 
+/// Those that can be proposed.
+fn proposed(ranked: &[BaseModelMatch]) -> Vec<BaseModelMatch> {
+    let proposed = ranked.iter().filter(|base| base.verdict.is_proposal());
+    proposed.cloned().collect()
+}
+
 fn place(ranked: &[BaseModelMatch], name: &str) -> usize {
     ranked.iter().position(|row| row.name == name).unwrap()
 }
@@ -101,7 +107,7 @@ fn a_longer_base_is_compatible_but_ranks_lower_and_says_what_to_pass() {
 #[test]
 fn where_every_base_is_too_long_the_nearest_size_comes_first() {
     let ranked = rank(&SMOLLM2, catalog("together-2026"), &Options::default());
-    let proposed = propose(&SMOLLM2, catalog("together-2026"), &Options::default());
+    let proposed = proposed(&ranked);
     assert_eq!(
         names(&proposed),
         [
@@ -209,7 +215,7 @@ fn another_class_of_the_same_family_disqualifies() {
             ]
         );
         assert!(!judge(base("google/gemma-3-1b-it"), &whole, &options).compatible);
-        let best = |shape| propose(shape, catalog("together-2025"), &options);
+        let best = |shape| proposed(&rank(shape, catalog("together-2025"), &options));
         assert_eq!(
             names(&best(&text))[..2],
             ["google/gemma-3-1b-it", "google/gemma-3-1b-pt"]
@@ -249,7 +255,8 @@ fn a_base_of_unknown_structure_never_disqualifies() {
         ..ModelShape::default()
     };
     assert!(rank(&t5, catalog("together-2026"), &Options::default())[0].compatible);
-    assert!(propose(&t5, catalog("together-2026"), &Options::default()).is_empty());
+    let ranked = rank(&t5, catalog("together-2026"), &Options::default());
+    assert_eq!(proposed(&ranked), []);
     let unknown = ModelShape::default();
     let judged = judge(base("Qwen/Qwen3-4B"), &unknown, &Options::default());
     assert_eq!(judged.architecture, Architecture::NotCompared);

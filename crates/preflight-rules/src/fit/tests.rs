@@ -15,7 +15,7 @@ fn model(config: &str, weights: WeightBytes) -> Footprint {
 }
 
 fn hardware() -> Vec<HardwareOption> {
-    Hardware::built_in().options("together-2025-11")
+    Hardware::built_in().options("together-2025-11").to_vec()
 }
 
 fn verdict(fit: &Fit, id: &str) -> FitVerdict {
@@ -122,7 +122,7 @@ fn the_verdict_follows_from_the_numbers_shown() {
                                 gpu_memory_utilization,
                                 ..FitRequest::default()
                             };
-                            let fit = fit(&model, &Hardware::built_in().options(policy), &request);
+                            let fit = fit(&model, Hardware::built_in().options(policy), &request);
                             for option in &fit.options {
                                 let shown = verdict_as_shown(option, fit.context);
                                 assert_eq!(

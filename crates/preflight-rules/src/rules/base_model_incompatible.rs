@@ -2,9 +2,7 @@ use preflight_model::fact::Gap;
 use preflight_model::facts::Facts;
 
 use super::config_of;
-use crate::base_models::{
-    Architecture, Judgement, ModelShape, Options, Weight, judge, propose, rank,
-};
+use crate::base_models::{Architecture, Judgement, ModelShape, Options, Weight, judge, rank};
 use crate::case::Case;
 use crate::catalog::{Catalog, TrainingType};
 use crate::date;
@@ -53,7 +51,8 @@ fn judge_base(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     let search = Search {
         model_type,
         catalog,
-        proposals: propose(&shape, catalog, &options),
+        ranking: case.ranking,
+        proposals: proposable(case.ranking).collect(),
         otherwise: trained_otherwise(&shape, catalog, &options),
         shape,
         options,
@@ -76,7 +75,9 @@ struct Search<'a> {
     shape: ModelShape<'a>,
     options: Options<'a>,
     /// Best first.
-    proposals: Vec<BaseModelMatch>,
+    ranking: &'a [BaseModelMatch],
+    /// Those of them that can be proposed.
+    proposals: Vec<&'a BaseModelMatch>,
     otherwise: Option<Otherwise>,
 }
 
@@ -109,11 +110,12 @@ impl Search<'_> {
     /// disqualifies, and it is no proposal either.
     fn none_suits(&self) -> Result<String, Gap> {
         let (model_type, as_of) = (self.model_type, &self.catalog.as_of);
-        let ranked = rank(&self.shape, self.catalog, &self.options);
         let of = |verdict| move |base: &&BaseModelMatch| base.verdict == verdict;
-        let not_compared = ranked.iter().find(of(BaseModelVerdict::NotCompared));
+        let mut ranking = self.ranking.iter();
+        let not_compared = ranking.find(of(BaseModelVerdict::NotCompared));
         // Of the architecture, and yet not one: its reason is worth more than that there is none.
-        let miss = ranked
+        let miss = self
+            .ranking
             .iter()
             .filter(of(BaseModelVerdict::Incompatible))
             .find(|base| base.model_type.as_deref() == Some(model_type));
@@ -210,6 +212,11 @@ impl Search<'_> {
     }
 }
 
+/// The base models worth proposing, best first.
+fn proposable(ranking: &[BaseModelMatch]) -> impl Iterator<Item = &BaseModelMatch> {
+    ranking.iter().filter(|base| base.verdict.is_proposal())
+}
+
 /// The first [`PROPOSALS`] names.
 fn quoted<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<_> = names
@@ -243,10 +250,8 @@ fn trained_otherwise(
         training_type: Some(other),
         ..*options
     };
-    let names: Vec<_> = propose(shape, catalog, &instead)
-        .into_iter()
-        .map(|base| base.name)
-        .collect();
+    let ranking = rank(shape, catalog, &instead);
+    let names: Vec<_> = proposable(&ranking).map(|base| base.name.clone()).collect();
     (!names.is_empty()).then_some(Otherwise {
         asked,
         other,
@@ -290,7 +295,7 @@ impl Otherwise {
 /// checkpoint takes: what to pass, and which policy has a shorter one.
 fn all_too_long(
     shape: &ModelShape,
-    proposals: &[BaseModelMatch],
+    proposals: &[&BaseModelMatch],
     case: &Case<'_>,
 ) -> Option<String> {
     let ours = shape.context_length?;
@@ -304,7 +309,8 @@ fn all_too_long(
         .filter(|other| other.id != case.policy.id);
     let elsewhere = others.rev().find_map(|other| {
         let catalog = other.target(case.target).base_models().ok().flatten()?;
-        let best = propose(shape, catalog, &options).into_iter().next()?;
+        let ranking = rank(shape, catalog, &options);
+        let best = proposable(&ranking).next()?;
         let tokens = best.context.filter(|_| best.max_seq_length.is_none())?;
         Some(format!(
             "; policy `{}` has `{}` with {tokens}",
