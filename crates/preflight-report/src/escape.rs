@@ -60,7 +60,7 @@ pub(crate) fn in_json(json: String) -> String {
         let mut characters = from.chars();
         let Some(c) = characters.next() else { break };
         rest = characters.as_str();
-        if !is_deceptive(c) {
+        if !is_deceptive(c) && !is_command(from) {
             safe.push(c);
             continue;
         }
@@ -70,12 +70,6 @@ pub(crate) fn in_json(json: String) -> String {
         }
     }
     safe.push_str(rest);
-    let marks = safe.rmatch_indices("##").map(|(at, _)| at);
-    let commands: Vec<usize> = marks.filter(|&at| is_command(&safe[at..])).collect();
-    // From the last to the first, so that the places of the others stay.
-    for at in commands {
-        safe.replace_range(at..=at, "\\u0023");
-    }
     safe
 }
 
@@ -93,9 +87,9 @@ fn next_special(text: &str) -> Option<usize> {
     })
 }
 
-/// A printable ASCII character, or the end of a line.
+/// A printable ASCII character with which no command begins, or the end of a line.
 fn is_plain(byte: u8) -> bool {
-    matches!(byte, b' '..=b'~' | b'\n')
+    matches!(byte, b' '..=b'~' | b'\n') && byte != b'#'
 }
 
 /// Whether a character is a control, or changes how the text around it looks without being seen.
@@ -154,11 +148,11 @@ mod tests {
         assert_eq!(for_terminal(":::a ###[a", 100), ":\\u{3a}:a #\\u{23}#[a");
         let text = "##[error]a ###[b] ## c";
         let json = serde_json::to_string_pretty(&[text]).unwrap();
-        let safe = in_json(&json);
+        let safe = in_json(json);
         assert!(!safe.contains("##["), "{safe}");
         let parsed: Vec<String> = serde_json::from_str(&safe).unwrap();
         assert_eq!(parsed, [text]);
-        assert_eq!(in_json("\"## a\""), "\"## a\"");
+        assert_eq!(in_json("\"## a\"".into()), "\"## a\"");
     }
 
     #[test]
