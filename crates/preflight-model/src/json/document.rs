@@ -410,6 +410,21 @@ mod tests {
     }
 
     #[test]
+    fn columns_are_characters_as_an_editor_counts_them() {
+        for (text, line, column) in [
+            ("{\"a\": 1}", 1, 2),
+            ("\u{feff}{\"a\": 1}", 1, 2),
+            ("\u{feff}{\n\"a\": 1}", 2, 1),
+            ("{\r\n\t\"a\": 1}", 2, 2),
+            ("{\"é漢😀\": 0, \"a\": 1}", 1, 12),
+        ] {
+            let document = parse(text);
+            let place = document.root().get("a").unwrap().place();
+            assert_eq!((place.line, place.column), (line, column), "{text:?}");
+        }
+    }
+
+    #[test]
     fn every_error_says_where() {
         for (text, message) in [
             ("", "the text ends where a JSON value was expected"),

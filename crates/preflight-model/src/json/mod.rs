@@ -37,6 +37,8 @@ impl Place {
     )]
     pub fn of_offset(text: &[u8], at: usize, pointer: &str) -> Self {
         let before = text.get(..at).unwrap_or(text);
+        // No editor counts a byte order mark as a character of the first line.
+        let before = before.strip_prefix("\u{feff}".as_bytes()).unwrap_or(before);
         let line_start = before
             .iter()
             .rposition(|&byte| byte == b'\n')
