@@ -122,4 +122,14 @@ fn its_size_can_be_set() {
             .join(".cache/byom-preflight/recordings-1")
             .is_dir()
     );
+    // A relative one would be another folder everywhere, and in the model's own.
+    for (name, value) in [("XDG_CACHE_HOME", "caches"), ("HOME", "home")] {
+        let answer = hub::program(&hub)
+            .args(["acme/one"])
+            .env(name, value)
+            .inside(dir.path())
+            .run();
+        assert_eq!(answer.code, PASS);
+        assert!(!dir.path().join(value).exists(), "{name}");
+    }
 }

@@ -227,6 +227,37 @@ fn completions_for_each_shell() {
     }
 }
 
+/// What bash offers where a user asks it to complete the last of these words.
+#[cfg(unix)]
+fn completed_by_bash(words: &[&str]) -> String {
+    let script = r#"
+        source <(byom-preflight completions bash)
+        COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+        complete_with=$(complete -p byom-preflight); complete_with=${complete_with##*-F }
+        "${complete_with%% *}" byom-preflight "${!#}" "${COMP_WORDS[COMP_CWORD - 1]}"
+        echo "${COMPREPLY[@]}""#;
+    let program = Program::shell("exec bash -c \"$0\" bash \"$@\"");
+    let answer = program.arg(script).args(words).run();
+    assert_eq!(answer.code, 0, "{answer:#?}");
+    answer.stdout
+}
+
+#[test]
+#[cfg(unix)]
+fn bash_completes_subcommands_too() {
+    for (words, offered) in [
+        (&["ca"][..], "cache"),
+        (&["check", "--exit"], "--exit-zero"),
+        (&["check", "--format", "sa"], "sarif"),
+        (&["cache", "cl"], "clear"),
+        (&["base-models", "--training"], "--training-type"),
+    ] {
+        let words = [&["byom-preflight"], words].concat();
+        let answer = completed_by_bash(&words);
+        assert_eq!(answer.trim(), offered, "{words:?}");
+    }
+}
+
 #[test]
 fn version_and_help() {
     for flag in ["--version", "-V"] {

@@ -132,6 +132,37 @@ fn a_list_in_lines_has_a_line_for_every_model() {
 }
 
 #[test]
+fn a_model_is_told_by_the_name_that_it_was_given() {
+    let hub = hub::hub();
+    let names = [
+        "acme/one",
+        "acme/two@main",
+        "hf://acme/one",
+        "https://huggingface.co/acme/two",
+    ];
+    let answer = hub::program(&hub)
+        .args(["-", "--format", "jsonl"])
+        .stdin(&names.join("\n"))
+        .run();
+    assert_eq!(answer.code, PASS, "{answer:#?}");
+    let reports = lines(&answer);
+    let mut told: Vec<_> = reports.iter().map(input).collect();
+    told.sort_unstable();
+    assert_eq!(told, names);
+    // As an argument too; with `--revision` it is the revision that was asked for.
+    for (name, revision) in [(names[3], None), ("acme/two", Some("main"))] {
+        let args = revision.map(|revision| ["--revision", revision]);
+        let answer = hub::program(&hub)
+            .args([name, "--format", "json"])
+            .args(args.into_iter().flatten())
+            .run();
+        let model = &answer.json()["models"][0]["model"];
+        assert_eq!(model["input"], name);
+        assert_eq!(model["revision"].as_str(), revision);
+    }
+}
+
+#[test]
 fn lists_in_files() {
     let dir = tempfile::tempdir().unwrap();
     let (one, two) = (dir.path().join("one.txt"), dir.path().join("two.txt"));

@@ -16,7 +16,7 @@ use preflight_rules::hardware::Offered;
 use preflight_rules::live::Live;
 use preflight_rules::policy::Policy;
 use preflight_rules::report::{CatalogUsed, Cost, ModelReport, Report, Target, Verdict};
-use preflight_source::{Error, ModelRef};
+use preflight_source::{Error, ModelRef, masked};
 
 use crate::args::{
     Check, FailOn, KvDtypeArg, MethodArg, ModelType, TargetArg, Training, TrainingTypeArg,
@@ -74,7 +74,7 @@ pub(crate) fn run(arguments: &Check) -> Result<u8, Failure> {
     let reports = if let Some(text) = inputs.single() {
         // What is wrong with the only model is a mistake in the command line.
         let model = judge.reading.at_revision(ModelRef::from_argument(text)?)?;
-        vec![judge.check(&model)?]
+        vec![judge.check_as(&masked(text), &model)?]
     } else {
         judge.reading = judge.reading.of_many();
         judge.reading.must_be_possible()?;
@@ -182,20 +182,28 @@ impl Judge<'_> {
         Ok(self.judge(&snapshot, cost, started))
     }
 
+    /// The same for what the user wrote as `given`: a repository of the Hub has many spellings, and a pipeline knows
+    /// its models by its own.
+    fn check_as(&self, given: &str, model: &ModelRef) -> Result<ModelReport, Error> {
+        let mut report = self.check(model)?;
+        if matches!(model, ModelRef::Hub { .. }) {
+            report.input = given.into();
+        }
+        Ok(report)
+    }
+
     /// The same for one of many: whatever is wrong with it is in its report and stops nothing.
     fn check_named(&self, named: Named) -> ModelReport {
         let started = Instant::now();
-        let judged = named.resolve(|model| {
-            let input = model.to_string();
-            let check = || self.check(&self.reading.at_revision(model)?);
+        let judged = named.resolve(|given, model| {
+            let check = || self.check_as(given, &self.reading.at_revision(model)?);
             // A fault of ours is no reason to lose the others either.
-            let checked = catch_unwind(AssertUnwindSafe(check)).unwrap_or_else(|_| {
+            catch_unwind(AssertUnwindSafe(check)).unwrap_or_else(|_| {
                 Err(Error::Unavailable {
-                    path: input.clone(),
+                    path: given.into(),
                     reason: "the check itself broke, which is a mistake in this program".into(),
                 })
-            });
-            checked.map_err(|error| (input, error))
+            })
         });
         judged.unwrap_or_else(|(input, why)| {
             let source = if input.starts_with("s3://") {

@@ -21,8 +21,10 @@ const STDIN: &str = "-";
 pub(crate) struct Named {
     /// Where it was named, for messages; none for an argument.
     place: Option<String>,
+    /// As it was written, without secrets.
+    given: String,
     /// What it means, or that it means nothing.
-    model: Result<ModelRef, (String, Error)>,
+    model: Result<ModelRef, Error>,
 }
 
 impl Named {
@@ -30,23 +32,28 @@ impl Named {
     fn argument(text: &str) -> Self {
         Self {
             place: None,
-            model: ModelRef::from_argument(text).map_err(|error| (masked(text), error)),
+            given: masked(text),
+            model: ModelRef::from_argument(text),
         }
     }
 
-    /// Goes on with what it means; yields what to show in its place, and why, where that is nothing.
+    /// Goes on with how it was written and what it means; yields what to show in its place, and why, where that is
+    /// nothing.
     pub(crate) fn resolve<T>(
         self,
-        then: impl FnOnce(ModelRef) -> Result<T, (String, Error)>,
+        then: impl FnOnce(&str, ModelRef) -> Result<T, Error>,
     ) -> Result<T, (String, String)> {
-        let place = self.place;
-        self.model.and_then(then).map_err(|(input, error)| {
-            let why = match place {
-                Some(place) => format!("{place}: {error}"),
-                None => error.to_string(),
-            };
-            (input, why)
-        })
+        let Self {
+            place,
+            given,
+            model,
+        } = self;
+        model
+            .and_then(|model| then(&given, model))
+            .map_err(|error| match place {
+                Some(place) => (given, format!("{place}: {error}")),
+                None => (given, error.to_string()),
+            })
     }
 }
 
@@ -192,9 +199,9 @@ impl List {
                 .chars()
                 .take(SHOWN_CHARS_MAX)
                 .collect();
-            Err((masked(text.trim()), Error::Usage(why)))
+            (masked(text.trim()), Err(Error::Usage(why)))
         };
-        let model = match line {
+        let (given, model) = match line {
             Line::TooLong(start) => wrong(
                 &start,
                 format!("it has more than {LINE_BYTES_MAX} bytes, which no MODEL has"),
@@ -211,11 +218,15 @@ impl List {
                     if text.is_empty() || text.starts_with('#') {
                         return None;
                     }
-                    ModelRef::from_list(text).map_err(|error| (masked(text), error))
+                    (masked(text), ModelRef::from_list(text))
                 }
             },
         };
-        Some(Named { place, model })
+        Some(Named {
+            place,
+            given,
+            model,
+        })
     }
 
     /// What cannot be read on is an entry of its own: a list that ends early must not look judged.
@@ -224,7 +235,8 @@ impl List {
         let why = format!("the list cannot be read on: {error}");
         Named {
             place: Some(format!("line {} of {}", self.line + 1, self.name)),
-            model: Err((self.name.clone(), Error::Usage(why))),
+            given: self.name.clone(),
+            model: Err(Error::Usage(why)),
         }
     }
 }
@@ -288,7 +300,7 @@ mod tests {
 
     fn list(text: &[u8]) -> Vec<Result<String, (String, String)>> {
         let list = List::new("standard input".into(), io::Cursor::new(text.to_vec()));
-        list.map(|named| named.resolve(|model| Ok(model.to_string())))
+        list.map(|named| named.resolve(|_, model| Ok(model.to_string())))
             .collect()
     }
 
@@ -353,8 +365,8 @@ mod tests {
         }
         let reader = io::Read::chain(io::Cursor::new(b"org/one\norg/".to_vec()), Broken);
         let mut list = List::new("`models`".into(), reader);
-        assert!(list.next().unwrap().resolve(Ok).is_ok());
-        let (input, why) = list.next().unwrap().resolve(Ok).unwrap_err();
+        assert!(list.next().unwrap().resolve(|_, _| Ok(())).is_ok());
+        let (input, why) = list.next().unwrap().resolve(|_, _| Ok(())).unwrap_err();
         assert_eq!(input, "`models`");
         assert_eq!(
             why,

@@ -59,22 +59,23 @@ fn run(arguments: &Arguments) -> Result<u8, Failure> {
         Command::BaseModels(arguments) => base_models::run(arguments)?,
         Command::Hardware(choice) => lists::hardware(choice)?,
         Command::Schema => screen::print(preflight_report::schema::REPORT)?,
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(
-                *shell,
-                &mut Arguments::command(),
-                "byom-preflight",
-                &mut script,
-            );
-            screen::print(&String::from_utf8_lossy(&script))?;
-        }
+        Command::Completions { shell } => screen::print(&completions(*shell))?,
         Command::Record(arguments) => record(arguments)?,
         Command::Init { force } => configuration::init(*force)?,
         Command::Cache { action } => cache::run(action.as_ref())?,
         Command::Refresh(arguments) => refresh::run(arguments)?,
     }
     Ok(PASS)
+}
+
+/// The completion script of a shell.
+fn completions(shell: clap_complete::Shell) -> String {
+    let mut script = Vec::new();
+    let command = &mut Arguments::command();
+    clap_complete::generate(shell, command, "byom-preflight", &mut script);
+    // clap_complete 4.6 spells a name with a hyphen in two ways, so that bash finds no subcommand:
+    // <https://github.com/clap-rs/clap/issues/6421>.
+    String::from_utf8_lossy(&script).replace("byom__subcmd__preflight", "byom__preflight")
 }
 
 fn record(arguments: &Record) -> Result<(), Failure> {

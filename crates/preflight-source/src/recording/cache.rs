@@ -34,6 +34,10 @@ const SUMS_BYTES_MAX: u64 = 1 << 20;
 const TEMPORARY: &str = ".new-";
 /// What is not finished after this time never will be.
 const TEMPORARY_AGE: Duration = Duration::from_hours(1);
+/// How the name begins that the whole cache has while it goes.
+const AWAY: &str = "recordings-1.away-";
+/// Most attempts at removing it: each thread of another process may be just about to add something.
+const REMOVALS_MAX: usize = 100;
 /// Disk that a file takes at least.
 const BLOCK_BYTES: u64 = 4096;
 /// What the cache may take where the user says nothing: recordings of some ten thousand models.
@@ -80,9 +84,12 @@ impl RecordingCache {
     }
 
     /// The folder for caches of this program: `byom-preflight` in `XDG_CACHE_HOME` or `~/.cache`; none where
-    /// the user has no home.
+    /// the user has no home, or only a relative one, which would be another folder everywhere.
+    ///
+    /// Source: <https://specifications.freedesktop.org/basedir-spec/latest/#basics>
     pub fn default_folder() -> Option<PathBuf> {
-        crate::hub::cache_home().map(|caches| caches.join("byom-preflight"))
+        let caches = crate::hub::cache_home().filter(|caches| caches.is_absolute());
+        caches.map(|caches| caches.join("byom-preflight"))
     }
 
     /// Where the recordings lie.
@@ -105,13 +112,23 @@ impl RecordingCache {
         Ok(usage)
     }
 
-    /// Removes everything in it and nothing else.
+    /// Removes everything in it and nothing else. It is renamed first, so that nobody writes to what goes.
     pub fn clear(&self) -> io::Result<Usage> {
         let usage = self.usage()?;
-        match fs::remove_dir_all(&self.dir) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(usage),
+        let away = self
+            .dir
+            .with_file_name(format!("{AWAY}{}", std::process::id()));
+        match fs::rename(&self.dir, &away).and_then(|()| remove_all(&away)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
         }
+        // Of a process that was ended in the midst of this.
+        for path in self.dir.parent().map_or(Ok(Vec::new()), folders)? {
+            if name_starts(&path, AWAY) {
+                let _ = fs::remove_dir_all(path);
+            }
+        }
+        Ok(usage)
     }
 
     /// Whether what lies there was written by this user: what another one left is not read.
@@ -227,12 +244,9 @@ impl RecordingCache {
     /// Removes what was never finished.
     fn sweep(&self) -> io::Result<()> {
         for path in folders(&self.dir)? {
-            let is_temporary = path
-                .file_name()
-                .is_some_and(|name| name.to_string_lossy().starts_with(TEMPORARY));
             let changed = path.metadata().and_then(|found| found.modified());
             let is_old = changed.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > TEMPORARY_AGE));
-            if is_temporary && is_old {
+            if is_temporary(&path) && is_old {
                 let _ = fs::remove_dir_all(&path);
             }
         }
@@ -241,7 +255,8 @@ impl RecordingCache {
 
     fn entries(&self) -> io::Result<Vec<Found>> {
         let mut entries = Vec::new();
-        for host in folders(&self.dir)? {
+        let hosts = folders(&self.dir)?;
+        for host in hosts.into_iter().filter(|path| !is_temporary(path)) {
             for repository in folders(&host)? {
                 entries.extend(folders(&repository)?.into_iter().map(Found::look));
             }
@@ -326,6 +341,21 @@ impl Entry {
         Ok(())
     }
 
+    /// Makes the folders above the entry. What is there and is no folder is of no use, and goes.
+    fn make_room(&self) -> io::Result<()> {
+        let above: Vec<&Path> = self.dir.ancestors().skip(1).take(2).collect();
+        for dir in above.into_iter().rev() {
+            if fs::symlink_metadata(dir).is_ok_and(|found| !found.is_dir()) {
+                fs::remove_file(dir)?;
+            }
+            match fs::create_dir(dir) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     fn write_by_way_of(&self, temporary: &Path, snapshot: &Snapshot) -> io::Result<u64> {
         let mut snapshot = snapshot.clone();
         // Who asked for what, and when, says nothing of the commit.
@@ -340,9 +370,7 @@ impl Entry {
         }
         let text: String = sums.iter().map(Sum::line).collect();
         fs::write(temporary.join(SUMS), text)?;
-        if let Some(repository) = self.dir.parent() {
-            fs::create_dir_all(repository)?;
-        }
+        self.make_room()?;
         if fs::rename(temporary, &self.dir).is_err() {
             // Something lies there: another process was quicker, or it is broken. Either goes.
             self.cache.remove(&self.dir)?;
@@ -350,6 +378,27 @@ impl Entry {
         }
         Ok(bytes)
     }
+}
+
+/// Removes a folder that was renamed a moment ago: who was just about to create something creates it in there.
+fn remove_all(dir: &Path) -> io::Result<()> {
+    for _ in 1..REMOVALS_MAX {
+        match fs::remove_dir_all(dir) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
+            removed => return removed,
+        }
+    }
+    fs::remove_dir_all(dir)
+}
+
+/// Whether something is not finished, or goes.
+fn is_temporary(path: &Path) -> bool {
+    name_starts(path, TEMPORARY)
+}
+
+fn name_starts(path: &Path, start: &str) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().starts_with(start)
 }
 
 /// Whether every file was read that should be: what failed may succeed another time.

@@ -196,6 +196,15 @@ fn a_broken_entry_is_read_anew_and_written_anew() {
     }
     let names = fs::read_dir(kept.dir.path().join("recordings-1")).unwrap();
     assert_eq!(names.count(), 1, "nothing unfinished is left");
+    // The entry, the folder of the repository and that of the hub.
+    for above in 1..=3 {
+        let sums = kept.file("sums");
+        let folder = sums.ancestors().nth(above).unwrap();
+        fs::remove_dir_all(folder).unwrap();
+        fs::write(folder, "no folder").unwrap();
+        assert!(kept.requests() > 1, "{above} above `sums`");
+        assert_eq!(kept.requests(), 1, "{above} above `sums`");
+    }
 }
 
 #[test]
@@ -288,14 +297,49 @@ fn unfinished_entries_of_others_are_swept() {
     let dir = kept.dir.path().join("recordings-1");
     let (old, new) = (dir.join(".new-1-1"), dir.join(".new-2-1"));
     fs::create_dir_all(&old).unwrap();
-    fs::create_dir_all(&new).unwrap();
+    // What another process writes right now is no entry, and has a folder as deep as one.
+    let inside = new.join("recording/1_Pooling");
+    fs::create_dir_all(&inside).unwrap();
     let hours_ago = SystemTime::now() - Duration::from_hours(3);
     fs::File::open(&old)
         .unwrap()
         .set_modified(hours_ago)
         .unwrap();
+    let usage = || {
+        let cache = RecordingCache::at(kept.dir.path(), CACHE_BYTES_MAX);
+        cache.usage().unwrap()
+    };
+    assert_eq!(usage().entries, 0);
     // So small that each entry makes room.
     let (snapshot, _) = kept.look(ID, &kept.at_most(200_000));
     assert!(matches!(snapshot.files, Fact::Known(_)));
-    assert!(!old.exists() && new.exists());
+    kept.hub.add(model("org/other"));
+    kept.look("org/other", &kept.at_most(usage().bytes / 2 * 3));
+    assert_eq!(usage().entries, 1, "the older one went");
+    assert!(!old.exists() && inside.exists());
+}
+
+#[test]
+fn it_is_cleared_while_others_write_to_it() {
+    let kept = Kept::new(model(ID));
+    let cache = RecordingCache::at(kept.dir.path(), CACHE_BYTES_MAX);
+    let dir = kept.dir.path().join("recordings-1");
+    thread::scope(|scope| {
+        let dir = &dir;
+        let write = move |writer: usize| {
+            let repository = dir.join(format!("host/org--n{writer}"));
+            for number in 0..2000 {
+                // It may go while it is made.
+                let _ = fs::create_dir_all(repository.join((number % 20).to_string()));
+            }
+        };
+        let writers = [0, 1].map(|writer| scope.spawn(move || write(writer)));
+        while writers.iter().any(|writer| !writer.is_finished()) {
+            cache.clear().unwrap();
+        }
+    });
+    // Of one that did not come to its end.
+    fs::create_dir_all(kept.dir.path().join("recordings-1.away-1/host")).unwrap();
+    cache.clear().unwrap();
+    assert_eq!(fs::read_dir(kept.dir.path()).unwrap().count(), 0);
 }
