@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use loopback_hub::LoopbackHub;
+use preflight_model::wanted;
 
 use crate::hub::model;
 use crate::program::{Program, root};
@@ -222,6 +223,9 @@ impl World {
             .env("HOME", &self.folder.path().display().to_string())
             .env("URL", ADDRESS)
             .env("PRESIGNED_URL", ADDRESS)
+            .env("TOGETHER_API_KEY", "key")
+            .env("TOGETHER_BASE_URL", "http://127.0.0.1:1/v1")
+            .stdin("./my-model\n")
             .inside(self.folder.path())
             .run();
         assert!(
@@ -249,6 +253,52 @@ fn every_command_runs() {
         }
     }
     assert!(count >= 30, "{count} commands");
+}
+
+/// Commands of ours that stand within the text, with the words that stand for something of the user's.
+fn inline(page: &str) -> Vec<String> {
+    let stands_for = [
+        ("MODEL", "./my-model"),
+        ("DIR", "kept"),
+        ("COMMAND", "check"),
+    ];
+    let (_, prose) = parts(page);
+    let spans = prose
+        .iter()
+        .flat_map(|line| line.split('`').skip(1).step_by(2));
+    let is_name = |span: &str| span == "byom-preflight check";
+    let is_ours = |span: &&str| {
+        let is_command = span.starts_with("byom-preflight ") || span.contains(" byom-preflight ");
+        is_command && !is_name(span)
+    };
+    let fill = |span: &str| {
+        let words = span.split(' ').map(|word| {
+            let found = stands_for.iter().find(|(name, _)| *name == word);
+            found.map_or(word, |(_, value)| value)
+        });
+        words.collect::<Vec<_>>().join(" ")
+    };
+    spans.filter(is_ours).map(fill).collect()
+}
+
+#[test]
+#[cfg(unix)]
+fn every_command_within_the_text_runs() {
+    let mut count = 0;
+    for page in pages() {
+        let world = World::new(&page);
+        for line in inline(&page) {
+            let tool = line.split(' ').next().unwrap_or_default();
+            let find = format!("command -v {tool}");
+            if Program::shell(&find).run().code != 0 {
+                println!("skipped `{line}`: there is no `{tool}`");
+                continue;
+            }
+            world.runs(&line, &page);
+            count += 1;
+        }
+    }
+    assert!(count >= 15, "{count} commands");
 }
 
 #[test]
@@ -308,6 +358,46 @@ fn the_example_of_the_library_is_the_one_that_is_run() {
     let [block] = runnable("docs/library.md", "rust").try_into().unwrap();
     assert!(crate_docs.contains(block.text.trim_end()), "{crate_docs}");
     assert!(block.text.lines().count() < 20);
+}
+
+/// The hook of pre-commit runs where a file changes that the program looks at, and where no such file does, it does not.
+#[test]
+fn the_hook_runs_for_every_file_that_counts() {
+    let hooks = text_of(".pre-commit-hooks.yaml");
+    let pattern = hooks
+        .lines()
+        .find_map(|line| line.strip_prefix("  files: "));
+    let pattern = fancy_regex::Regex::new(pattern.unwrap()).unwrap();
+    let is_run = |path: &str| pattern.is_match(path).unwrap();
+    let read = wanted::WHOLE.iter().chain(&wanted::VOCABULARIES).copied();
+    let more = [
+        wanted::TOKENIZER,
+        wanted::SINGLE,
+        wanted::ADAPTER_WEIGHTS,
+        "1_Pooling/config.json",
+        "acme.tiktoken",
+        "additional_chat_templates/tools.jinja",
+        "byom-preflight.toml",
+        "chat_template.jinja",
+        "flax_model.msgpack",
+        "modeling_acme.py",
+        "onnx/model.onnx",
+        "pytorch_model.bin",
+        "tf_model.h5",
+    ];
+    for path in read.chain(more) {
+        assert!(is_run(path), "{path}");
+        assert!(is_run(&format!("models/acme/{path}")), "models/acme/{path}");
+    }
+    for path in [
+        "README.md",
+        "LICENSE",
+        ".gitattributes",
+        "notes.md",
+        "a.toml",
+    ] {
+        assert!(!is_run(path), "{path}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use loopback_hub::{Fault, Rule};
 use serde_json::Value;
 
 use crate::hub::{self, PASS, UNDECIDED};
@@ -312,6 +313,25 @@ fn an_interrupt_leaves_nothing_behind() {
     assert!(kill.unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(130));
     assert_eq!(files(), 0);
+}
+
+#[test]
+fn a_limit_that_names_no_time_is_waited_for_too() {
+    let hub = hub::hub();
+    hub.inject(Rule::new(Fault::Status(429)));
+    // Longer than the time that a model has for its answers.
+    let answer = thread::scope(|scope| {
+        scope.spawn(|| {
+            thread::sleep(Duration::from_millis(1500));
+            hub.heal();
+        });
+        let check = hub::program(&hub).args(["acme/one", "acme/two", "--timeout", "1"]);
+        check.run()
+    });
+    assert_eq!(answer.code, PASS, "{answer:#?}");
+    let host = hub.endpoint().replace("http://", "");
+    let told = format!("note: `{host}` limits requests: waiting ");
+    assert!(answer.stderr.contains(&told), "{}", answer.stderr);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-"""The program as a filter under Spark, in local-cluster mode: two executors, each a process of its own.
+"""The example of docs/scale.md under Spark, in local-cluster mode: two executors, each a process of its own.
 
     spark.py PROGRAM SCRATCH [MODELS]
 
@@ -7,6 +7,7 @@ Needs pyspark and Java. Recordings are those of fixtures/, copied with hard link
 
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -30,6 +31,12 @@ def recordings(scratch, count):
     return paths
 
 
+def example():
+    """The Python that the page shows."""
+    (text,) = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/scale.md").read_text(), re.DOTALL | re.MULTILINE)
+    return text
+
+
 def main():
     program, scratch = Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve()
     count = int(sys.argv[3]) if len(sys.argv) > 3 else 1000
@@ -42,6 +49,11 @@ def main():
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     paths = recordings(scratch / "models", count)
     lost = ["./no-such-folder", "not a model"]
+    # The example names its files, and finds the program on the path of the executors, which is ours.
+    os.chdir(scratch)
+    shutil.rmtree("refused", ignore_errors=True)
+    Path("models.txt").write_text("".join(f"{word}\n" for word in paths + lost))
+    os.environ["PATH"] = f"{program.parent}:{os.environ['PATH']}"
     conf = (
         SparkConf()
         .setMaster("local-cluster[2,1,1024]")
@@ -54,11 +66,9 @@ def main():
     spark = SparkContext(conf=conf)
     spark.setLogLevel("ERROR")
     try:
-        models = spark.parallelize(paths + lost, 8)
-        lines = models.pipe(f"{program} check - --format jsonl --no-config --no-cache")
-        verdicts = lines.map(json.loads).map(
-            lambda report: (report["model"]["input"], report["verdicts"]["fine-tune"])
-        )
+        shown = {}
+        exec(example(), shown)
+        verdicts = shown["reports"].map(lambda report: (report["model"]["input"], report["verdicts"]["fine-tune"]))
         found = dict(verdicts.collect())
         workers = spark.range(64, numSlices=8).map(lambda _: os.getpid()).distinct().count()
     finally:
@@ -69,6 +79,9 @@ def main():
     for number, path in enumerate(paths):
         by_fixture.setdefault(FIXTURES[number % len(FIXTURES)], set()).add(found.get(path))
     result(all(len(seen) == 1 for seen in by_fixture.values()), "equal models have equal verdicts", str(by_fixture))
+    refused = [line for part in Path("refused").glob("part-*") for line in part.read_text().splitlines()]
+    failed = [word for word, verdict in found.items() if verdict == "fail"]
+    result(len(failed) > 0 and sorted(refused) == sorted(failed), "the example keeps those that fail", f"{len(refused)} of {len(failed)}")
     result(workers >= 2, "on two executors at least", f"{workers} processes")
 
 

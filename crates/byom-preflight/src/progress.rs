@@ -67,7 +67,7 @@ impl ManyProgress {
         });
         if is_seen() {
             let waiting = waiting.map_or_else(String::new, |waiting| format!("; {waiting}"));
-            draw(&format!("{tally}{waiting}"));
+            draw(&format!("{tally} so far{waiting}"));
             return;
         }
         let (Some((_, left)), Some(waiting)) = (limit, waiting) else {

@@ -57,6 +57,7 @@ impl<'a> Reading<'a> {
     pub(crate) fn of_many(self) -> Self {
         Self {
             is_many: true,
+            archive_options: self.archive_options.patience(PATIENCE),
             ..self
         }
     }
@@ -72,8 +73,13 @@ impl<'a> Reading<'a> {
 
     /// The host that asked all to wait, and how long it still does.
     pub(crate) fn limit_left(&self) -> Option<(String, Duration)> {
-        let options = self.hub_options.get()?.as_ref().ok()?;
-        options.limit_left()
+        let hub = self.hub_options.get().and_then(|hub| hub.as_ref().ok());
+        let limits = [
+            hub.and_then(HubOptions::limit_left),
+            self.s3_options.get().and_then(S3Options::limit_left),
+            self.archive_options.limit_left(),
+        ];
+        limits.into_iter().flatten().max_by_key(|(_, left)| *left)
     }
 
     /// Repositories are judged as this, whatever their files say.
@@ -190,14 +196,17 @@ impl<'a> Reading<'a> {
         {
             options = options.recordings(Arc::new(cache));
         }
-        let patience = if self.is_many {
+        Ok(options
+            .timeout(Duration::from_secs(self.hub.timeout))
+            .patience(self.patience()))
+    }
+
+    fn patience(&self) -> Duration {
+        if self.is_many {
             PATIENCE
         } else {
             Duration::ZERO
-        };
-        Ok(options
-            .timeout(Duration::from_secs(self.hub.timeout))
-            .patience(patience))
+        }
     }
 
     fn s3_options(&self, model: &ModelRef) -> Result<S3Options, Error> {
@@ -207,7 +216,11 @@ impl<'a> Reading<'a> {
             )));
         }
         let timeout = Duration::from_secs(self.hub.timeout);
-        let new = || S3Options::from_environment().timeout(timeout);
+        let new = || {
+            S3Options::from_environment()
+                .timeout(timeout)
+                .patience(self.patience())
+        };
         Ok(self.s3_options.get_or_init(new).clone())
     }
 }

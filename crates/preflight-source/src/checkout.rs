@@ -33,13 +33,19 @@ pub(crate) struct Remote {
 impl Remote {
     /// Of the clone at `folder`; none where it is no clone, or of something that has no address of this form.
     pub(crate) fn of(folder: &Path) -> Option<Self> {
-        let text = |name: &str| {
-            let file = Regular::open(&folder.join(".git").join(name), Links::Refuse).ok()?;
-            let length = file.size.min(GIT_BYTES_MAX);
-            String::from_utf8(file.read(&(0..length)).ok()?).ok()
+        // In a submodule and in a further working tree `.git` is a file that says where its folder is; what all
+        // working trees share is in a third place.
+        // Source: <https://git-scm.com/docs/gitrepository-layout>
+        let mut git = folder.join(".git");
+        if let Some(file) = text(&git) {
+            git = folder.join(file.strip_prefix("gitdir:")?.trim());
+        }
+        let shared = match text(&git.join("commondir")) {
+            Some(path) => git.join(path.trim()),
+            None => git.clone(),
         };
-        let (host, id) = origin(&text("config")?)?;
-        let head = text("HEAD").unwrap_or_default();
+        let (host, id) = origin(&text(&shared.join("config"))?)?;
+        let head = text(&git.join("HEAD")).unwrap_or_default();
         let head = head.trim();
         let revision = head.strip_prefix("ref: refs/heads/").unwrap_or(head);
         Some(Self {
@@ -53,6 +59,13 @@ impl Remote {
     fn is_at(&self, endpoint: &str) -> bool {
         HUB_HOSTS.contains(&self.host.as_str()) || self.host == endpoint
     }
+}
+
+/// The text of a file of git, or the start of a long one.
+fn text(path: &Path) -> Option<String> {
+    let file = Regular::open(path, Links::Refuse).ok()?;
+    let length = file.size.min(GIT_BYTES_MAX);
+    String::from_utf8(file.read(&(0..length)).ok()?).ok()
 }
 
 /// Host and repository of the remote `origin` in the text of `.git/config`.

@@ -16,6 +16,7 @@ const STALL: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone)]
 pub struct ArchiveOptions {
     pub(super) timeout: Duration,
+    pub(super) patience: Duration,
     pub(super) stall: Duration,
     pub(super) download_max: u64,
     /// Shared by all archives of a run.
@@ -26,6 +27,7 @@ impl Default for ArchiveOptions {
     fn default() -> Self {
         Self {
             timeout: crate::hub::TIMEOUT,
+            patience: Duration::ZERO,
             stall: STALL,
             download_max: DOWNLOAD_BYTES_MAX,
             connections: Connections::default(),
@@ -39,6 +41,19 @@ impl ArchiveOptions {
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
+    }
+
+    /// With so much waiting for limits on requests, for each model, that is not taken from its time. At first there is
+    /// none: a limit that takes longer than the time of the model ends its check.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// The host that asked all who share these connections to wait, and how long it still does.
+    pub fn limit_left(&self) -> Option<(String, Duration)> {
+        self.connections.longest_pause()
     }
 
     /// With so much time in which a server may be silent.

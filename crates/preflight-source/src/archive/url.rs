@@ -3,7 +3,6 @@
 
 use std::ops::Range;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream::{self, BoxStream, StreamExt as _};
@@ -54,7 +53,7 @@ impl UrlBytes {
             token: None,
             stall: options.stall,
             budget: options.timeout,
-            patience: Duration::ZERO,
+            patience: options.patience,
             connections: options.connections.clone(),
         })?;
         Ok(Self {

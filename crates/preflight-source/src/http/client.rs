@@ -256,6 +256,9 @@ impl Client {
             let headers = reply.response.headers();
             hops.push(headers.clone());
             let status = reply.response.status();
+            if is_redirect(status) || status.is_success() {
+                self.connections.let_in(&url);
+            }
             if is_redirect(status) {
                 url = next(&url, headers).map_err(|what| Problem::Broken {
                     host: host(&url),
@@ -399,7 +402,7 @@ impl Client {
     async fn refusal(&self, reply: Reply, is_at_hub: bool) -> Problem {
         let response = &reply.response;
         let headers = response.headers();
-        let refusal = Refusal {
+        let mut refusal = Refusal {
             host: host(response.url()),
             status: response.status(),
             code: text(headers, "x-error-code").map(str::to_owned),
@@ -410,8 +413,8 @@ impl Client {
             is_elsewhere: !is_at_hub,
             wait: ratelimit::wait(headers, SystemTime::now()),
         };
-        if let (StatusCode::TOO_MANY_REQUESTS, Some(wait)) = (refusal.status, refusal.wait) {
-            self.connections.pause(response.url(), wait);
+        if refusal.is_limit() && (refusal.wait.is_some() || !self.patience.is_zero()) {
+            refusal.wait = self.connections.limit(response.url(), refusal.wait);
         }
         self.ignore_body(reply).await;
         Problem::Status(refusal)

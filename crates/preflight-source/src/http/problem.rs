@@ -64,6 +64,20 @@ impl Refusal {
         self.code.as_deref() == Some(code)
     }
 
+    /// Whether the server asks for fewer requests: 429, a 503 that names a wait, or the word that S3 has for it.
+    ///
+    /// Source: <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>; other servers of S3 say `SlowDownRead` too.
+    pub(crate) fn is_limit(&self) -> bool {
+        match self.status {
+            StatusCode::TOO_MANY_REQUESTS => true,
+            StatusCode::SERVICE_UNAVAILABLE => {
+                let code = self.code.as_deref().unwrap_or_default();
+                self.wait.is_some() || code.starts_with("SlowDown")
+            }
+            _ => false,
+        }
+    }
+
     /// The server's words, cut to a line of them.
     pub(crate) fn words(text: &str) -> Option<String> {
         let words: String = text.split_whitespace().collect::<Vec<_>>().join(" ");

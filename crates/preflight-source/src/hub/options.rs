@@ -111,7 +111,7 @@ impl HubOptions {
         self
     }
 
-    /// With so much waiting for the Hub's limits on requests, for each model, that is not taken from its
+    /// With so much waiting for limits on requests, for each model, that is not taken from its
     /// time. At first there is none: a limit that takes longer than the time of the model ends its check.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {

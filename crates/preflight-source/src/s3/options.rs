@@ -22,6 +22,7 @@ const USUAL_PROFILE: &str = "default";
 pub struct S3Options {
     variables: BTreeMap<String, String>,
     pub(super) timeout: Duration,
+    pub(super) patience: Duration,
     pub(super) stall: Duration,
     /// Clones of these options share their connections, and the credentials that were found.
     pub(super) connections: Connections,
@@ -62,6 +63,7 @@ impl S3Options {
                 .filter(|(_, value): &(String, String)| !value.is_empty())
                 .collect(),
             timeout: TIMEOUT,
+            patience: Duration::ZERO,
             stall: STALL,
             connections: Connections::default(),
             login: Arc::default(),
@@ -73,6 +75,19 @@ impl S3Options {
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
+    }
+
+    /// With so much waiting for limits on requests, for each model, that is not taken from its time. At first there is
+    /// none: a limit that takes longer than the time of the model ends its check.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// The host that asked all who share these connections to wait, and how long it still does.
+    pub fn limit_left(&self) -> Option<(String, Duration)> {
+        self.connections.longest_pause()
     }
 
     /// With so much time in which a server may be silent.

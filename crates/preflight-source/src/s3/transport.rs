@@ -38,6 +38,7 @@ pub(super) struct Transport {
     connections: Connections,
     stall: Duration,
     budget: Duration,
+    patience: Duration,
     deadline: OnceLock<Deadline>,
     meter: Meter,
 }
@@ -53,6 +54,7 @@ impl Transport {
             connections,
             stall: options.stall,
             budget: options.timeout,
+            patience: options.patience,
             deadline: OnceLock::new(),
             meter: Meter::default(),
         })
@@ -76,7 +78,7 @@ impl Transport {
     }
 
     fn deadline(&self) -> Deadline {
-        let start = || Deadline::new(self.budget, Duration::ZERO);
+        let start = || Deadline::new(self.budget, self.patience);
         self.deadline.get_or_init(start).clone()
     }
 
@@ -170,7 +172,10 @@ impl Transport {
     /// Waits where another request was told to; what would take too long is left to the answer.
     async fn wait_for_limit(&self, url: &Url) -> Result<(), Problem> {
         let wait = self.connections.pause_left(url);
-        if wait >= self.deadline().left() && !wait.is_zero() {
+        if wait.is_zero() {
+            return Ok(());
+        }
+        if !self.deadline().allows_wait(wait) {
             return Err(Problem::OutOfTime {
                 budget: self.budget,
                 wait: Some((host(url), wait)),
@@ -186,6 +191,7 @@ impl Transport {
         self.meter.count(0);
         let response = self.in_time(url, self.http.execute(request)).await?;
         if response.status().is_success() {
+            self.connections.let_in(url);
             return Ok(response);
         }
         let (status, headers) = (response.status(), response.headers().clone());
@@ -194,13 +200,15 @@ impl Transport {
             .body(url, response, ERROR_BYTES_MAX)
             .await
             .unwrap_or_default();
-        Err(Failed::of(
-            url,
-            status,
-            &headers,
-            &String::from_utf8_lossy(&body),
-            &sent,
-        ))
+        let body = String::from_utf8_lossy(&body);
+        let mut failed = Failed::of(url, status, &headers, &body, &sent);
+        if let Problem::Status(refusal) = &mut *failed.problem
+            && refusal.is_limit()
+            && (refusal.wait.is_some() || !self.patience.is_zero())
+        {
+            refusal.wait = self.connections.limit(url, refusal.wait);
+        }
+        Err(failed)
     }
 
     /// The body of an answer, at most `bytes_max` of it.

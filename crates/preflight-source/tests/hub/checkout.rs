@@ -70,6 +70,42 @@ fn headers_of_pointers_are_read_on_the_hub() {
 }
 
 #[test]
+fn submodules_and_further_working_trees_are_clones_too() {
+    let hub = hub_with(model(ID));
+    for (file, moves) in [
+        // As git lays them out: all in the folder of the superproject; what is shared in that of the first tree.
+        (
+            "gitdir: .super/modules/model\n",
+            [
+                ("HEAD", "modules/model/HEAD"),
+                ("config", "modules/model/config"),
+            ],
+        ),
+        (
+            "gitdir: .super/worktrees/side\n",
+            [("HEAD", "worktrees/side/HEAD"), ("config", "config")],
+        ),
+    ] {
+        let dir = clone(&format!("{}/{ID}", hub.endpoint()), &hub);
+        let git = dir.path().join(".git");
+        for (name, to) in moves {
+            let text = std::fs::read(git.join(name)).unwrap();
+            write_file(dir.path(), &format!(".super/{to}"), text);
+        }
+        if file.contains("worktrees") {
+            write_file(dir.path(), ".super/worktrees/side/commondir", "../..\n");
+        }
+        std::fs::remove_dir_all(&git).unwrap();
+        write_file(dir.path(), ".git", file);
+        let (found, notes) = look(dir.path(), &hub);
+        assert!(
+            matches!(content(&found, SHARDS[0]), Content::Prefix(_)),
+            "{file}: {notes:?}"
+        );
+    }
+}
+
+#[test]
 fn another_file_than_the_pointers_is_not_read() {
     let hub = hub_with(model(ID));
     let dir = clone(&format!("{}/{ID}", hub.endpoint()), &hub);

@@ -1,4 +1,5 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use super::common::reason;
 use super::server::{Answer, Asked, S3Server, etag};
@@ -114,6 +115,21 @@ fn what_passes_is_tried_again() {
         config_fails(always),
         "`HOST` answers 503 (SlowDown: because)"
     );
+}
+
+#[test]
+fn who_is_patient_waits_where_s3_asks_for_fewer_requests() {
+    let started = Instant::now();
+    let server = S3Server::with(model(), 1000, move |_| {
+        let is_busy = started.elapsed() < Duration::from_millis(700);
+        is_busy.then(|| Answer::error(503, "SlowDown"))
+    });
+    // Less time for a model than the server is busy.
+    let options = options(&server, &KEYS).timeout(Duration::from_millis(500));
+    let patient = options.clone().patience(Duration::from_mins(1));
+    assert!(closed(&options).1.contains("SlowDown"));
+    assert_eq!(look(&patient).0.snapshot.access, Access::Open);
+    assert!(patient.limit_left().is_none() && started.elapsed() > Duration::from_secs(1));
 }
 
 #[test]
