@@ -86,6 +86,21 @@ mod tests {
         assert_eq!(Pattern::segment("attn").matches(layer), Some(false));
     }
 
+    /// Each needs one of the tables of Unicode that Cargo.toml names.
+    #[test]
+    fn classes_and_case_are_those_of_unicode() {
+        let layer = "model.layers.10.self_attn.q_proj";
+        for text in [
+            r"\w+\.layers\.\d+\.self_attn\.[qv]_proj",
+            r"(?i)MODEL\.LAYERS.*",
+            r".*\bq_proj\b",
+            r"[^\s]+",
+        ] {
+            assert_eq!(Pattern::full(text).matches(layer), Some(true), "{text}");
+        }
+        assert_eq!(Pattern::full(r"\w\d(?i:É)").matches("ß٣é"), Some(true));
+    }
+
     #[test]
     fn a_hostile_pattern_ends() {
         let name = "a".repeat(200);
