@@ -101,6 +101,22 @@ mod tests {
         assert_eq!(Pattern::full(r"\w\d(?i:É)").matches("ß٣é"), Some(true));
     }
 
+    /// Tables that Cargo.toml leaves out: Python has no such escapes either.
+    #[test]
+    fn other_classes_of_unicode_do_not_crash() {
+        for text in [
+            r"\p{L}",
+            r"\P{Greek}",
+            r"(?i)\p{Lu}",
+            r"\X\R\O\h\H\K",
+            r"[[:alpha:]\p{Age:3.0}]",
+            r"(?<=\w)\B.\b{start}\<\>",
+            r"(?u:\W)(?-u:\w)\pN",
+        ] {
+            let _ = Pattern::full(text).matches("model.layers.0.é");
+        }
+    }
+
     #[test]
     fn a_hostile_pattern_ends() {
         let name = "a".repeat(200);
