@@ -73,6 +73,33 @@ fn it_is_found_on_the_way_up_and_said() {
     assert!(verdicts(&named)["fine-tune"].is_null());
 }
 
+/// What it says might decide, so one that cannot be read is not passed over.
+#[cfg(unix)]
+#[test]
+fn one_that_is_no_file_is_wrong_usage() {
+    let good = fixture("smollm2-1.7b-instruct");
+    let (dir, below) = folder("");
+    let path = dir.path().join(NAME);
+    for (target, why) in [
+        (Some("nowhere"), "No such file"),
+        (Some(NAME), "symbolic links"),
+        (Some("/dev/zero"), "not a regular file"),
+        (None, "not a regular file"),
+    ] {
+        fs::remove_file(&path).unwrap();
+        match target {
+            Some(target) => std::os::unix::fs::symlink(target, &path).unwrap(),
+            None => fs::create_dir(&path).unwrap(),
+        }
+        let answer = Program::new().inside(&below).args(&["check", &good]).run();
+        assert_eq!(answer.code, 2, "{answer:#?}");
+        assert!(
+            answer.stderr.contains(NAME) && answer.stderr.contains(why),
+            "{answer:#?}"
+        );
+    }
+}
+
 #[test]
 fn the_command_line_beats_the_environment_beats_the_file() {
     let good = fixture("smollm2-1.7b-instruct");

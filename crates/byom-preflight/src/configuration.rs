@@ -45,7 +45,8 @@ impl Configured {
         let found = here
             .ancestors()
             .map(|folder| folder.join(NAME))
-            .find(|path| path.is_file());
+            // One that cannot be read must not be passed over: what it says might decide.
+            .find(|path| path.symlink_metadata().is_ok());
         let Some(path) = found else {
             return Ok(Self::default());
         };
