@@ -9,6 +9,11 @@ use preflight_rules::report::{Finding, ModelReport};
 /// Most characters of a path: longer ones are an attack.
 const PATH_MAX: usize = 1_000;
 
+/// Ends of files that people read. `upload-sarif` reads every file that a result stands in, character by
+/// character (<https://github.com/github/codeql-action/blob/main/src/fingerprints.ts>), which takes hours for weights,
+/// and nobody sees an annotation there.
+const TEXT: [&str; 5] = [".json", ".jinja", ".md", ".py", ".txt"];
+
 /// What is known of the place where the program runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkout {
@@ -35,13 +40,15 @@ pub struct Location {
 
 impl Checkout {
     /// A place for a finding, or for the model as a whole: what the user named; else in the model's
-    /// folder, where that is in the checkout; else under the model's name, as if it were a folder.
+    /// folder, where that is in the checkout; else under the model's name, as if it were a folder. What is
+    /// found in a file that is no text stands at the model's configuration.
     pub(crate) fn place(&self, model: &ModelReport, finding: Option<&Finding>) -> Location {
         if let Some(location) = &self.location {
             return location.clone();
         }
         let home = self.home(model);
         let is_file = model.source == "archive" && is_local(model);
+        let finding = finding.filter(|finding| !is_local(model) || is_text(finding));
         let file = finding.and_then(|finding| finding.path.as_deref());
         if is_file || (file.is_none() && !home.is_empty() && !is_local(model)) {
             return Location {
@@ -66,9 +73,14 @@ impl Checkout {
         }
     }
 
-    /// Whether a place is the finding's own, so that its message need not repeat it.
+    /// Whether a place is in the model's own files, so that a message need not say which model.
     pub(crate) fn is_own(&self, model: &ModelReport) -> bool {
         self.location.is_none() && is_local(model) && model.source != "archive"
+    }
+
+    /// Whether a place is the finding's own, so that its message need not repeat it either.
+    pub(crate) fn is_of(&self, model: &ModelReport, finding: &Finding) -> bool {
+        self.is_own(model) && is_text(finding)
     }
 
     /// The model's folder or archive from the root of the checkout; empty where it is the root.
@@ -138,6 +150,12 @@ fn number_behind(text: &str) -> (&str, Option<u32>) {
 /// The text behind the last `:`.
 fn rest_of(file: &str) -> Option<&str> {
     file.rsplit_once(':').map(|(_, tail)| tail)
+}
+
+/// Whether it is about no one file, or one of text.
+fn is_text(finding: &Finding) -> bool {
+    let path = finding.path.as_deref();
+    path.is_none_or(|path| TEXT.iter().any(|end| path.ends_with(end)))
 }
 
 fn is_local(model: &ModelReport) -> bool {
@@ -251,23 +269,41 @@ mod tests {
     }
 
     #[test]
+    fn what_is_found_in_weights_stands_at_the_configuration() {
+        let folder = model("folder", "m", None);
+        let shard = at("model-00001-of-00002.safetensors", 1);
+        stands(&folder, Some(&shard), "work/m/config.json", 1);
+        assert!(checkout().is_own(&folder) && !checkout().is_of(&folder, &shard));
+        assert!(checkout().is_of(&folder, &at("chat_template.jinja", 1)));
+        let adapter = ModelReport {
+            kind: "adapter",
+            ..folder
+        };
+        let weights = at("adapter_model.safetensors", 1);
+        stands(&adapter, Some(&weights), "work/m/adapter_config.json", 1);
+        // Of a model elsewhere there is no such file to read.
+        let hub = model("hub", "acme/tiny", Some("acme/tiny"));
+        stands(&hub, Some(&at("a.bin", 1)), "acme/tiny/a.bin", 1);
+    }
+
+    #[test]
     fn no_path_of_a_repository_leaves_the_checkout() {
         let folder = model("folder", "m", None);
         stands(
             &folder,
-            Some(&at("../../../etc/passwd", 3)),
-            "work/m/etc/passwd",
+            Some(&at("../../../etc/a.json", 3)),
+            "work/m/etc/a.json",
             3,
         );
-        stands(&folder, Some(&at("/etc/passwd", 0)), "work/m/etc/passwd", 1);
-        stands(&folder, Some(&at("..", 1)), "work/m", 1);
+        stands(&folder, Some(&at("/etc/a.json", 0)), "work/m/etc/a.json", 1);
+        stands(&folder, Some(&at("..", 1)), "work/m/config.json", 1);
         stands(
             &model("hub", "..", Some("../..")),
             Some(&at("..", 1)),
             "model",
             1,
         );
-        let long = checkout().place(&folder, Some(&at(&"a".repeat(9_999), 1)));
+        let long = checkout().place(&folder, Some(&at(&("a".repeat(9_999) + ".json"), 1)));
         assert_eq!(long.path.len(), PATH_MAX);
     }
 

@@ -108,10 +108,15 @@ fn message(
     if row.outcome == Outcome::Unknown {
         text.insert_str(0, "not known: ");
     }
-    if !checkout.is_own(model) {
-        let place = finding.and_then(told::place);
+    let place = finding.and_then(told::place);
+    if checkout.is_own(model) {
+        let is_elsewhere = finding.is_some_and(|finding| !checkout.is_of(model, finding));
+        if let Some(place) = place.filter(|place| is_elsewhere && !text.contains(place)) {
+            // Writing to a string cannot fail.
+            let _ = write!(text, " ({place})");
+        }
+    } else {
         let place = place.map_or_else(String::new, |place| format!("{place} of "));
-        // Writing to a string cannot fail.
         let _ = write!(text, " ({place}{})", for_terminal(name, NAME_MAX));
     }
     if is_last && row.more_findings > 0 {

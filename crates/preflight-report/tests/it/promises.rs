@@ -116,3 +116,27 @@ fn what_is_not_known_has_one_fingerprint_whatever_the_reason() {
     let failed = |why: &str| print(Outcome::Fail, why);
     assert_ne!(failed("`a` is missing"), failed("`b` is missing"));
 }
+
+/// GitHub's `upload-sarif` reads each file that a result stands in, and weights have many gigabytes.
+#[test]
+fn nothing_stands_in_weights_and_the_message_says_where_it_is() {
+    let mut report = sample::hostile();
+    let model = &mut report.models[0];
+    (model.source, model.input) = ("folder", "./m".into());
+    model.rules.truncate(1);
+    let row = &mut model.rules[0];
+    (row.level, row.outcome) = (Level::Error, Outcome::Fail);
+    row.help = String::new();
+    row.more_findings = 0;
+    row.findings.truncate(1);
+    let finding = &mut row.findings[0];
+    finding.path = Some("model.safetensors".into());
+    (finding.line, finding.column, finding.pointer) = (None, None, None);
+    finding.message = "it is odd".into();
+    let found = written(gitlab::write, &report)[0].take();
+    assert_eq!(found["location"]["path"], "work/m/config.json");
+    assert_eq!(found["description"], "it is odd (model.safetensors)");
+    report.models[0].rules[0].findings[0].message = "`model.safetensors` is odd".into();
+    let found = written(gitlab::write, &report)[0].take();
+    assert_eq!(found["description"], "`model.safetensors` is odd");
+}

@@ -448,7 +448,7 @@ fn hostile_rules(esc: &str, rtl: &str, long_name: &str, cjk: &str) -> Vec<RuleRo
         RuleRow {
             findings: vec![
                 Finding {
-                    path: Some(format!("weights/{esc}/{rtl}/{long_name}.safetensors")),
+                    path: Some(format!("weights/{esc}/{rtl}/{long_name}.safetensors.json")),
                     pointer: Some("/a~1b/\x1b]0;title\x07".into()),
                     ..message(&format!("tensor `{long_name}` {esc} {rtl}"))
                 },
