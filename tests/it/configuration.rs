@@ -91,7 +91,7 @@ fn one_that_is_no_file_is_wrong_usage() {
             Some(target) => std::os::unix::fs::symlink(target, &path).unwrap(),
             None => fs::create_dir(&path).unwrap(),
         }
-        let answer = Program::new().inside(&below).args(&["check", &good]).run();
+        let answer = Program::new().inside(&below).args(["check", &good]).run();
         assert_eq!(answer.code, 2, "{answer:#?}");
         assert!(
             answer.stderr.contains(NAME) && answer.stderr.contains(why),

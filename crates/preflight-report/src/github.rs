@@ -18,7 +18,7 @@ const MESSAGE_MAX: usize = 500;
 pub fn write(report: &Report, checkout: &Checkout, out: &mut dyn Write) -> io::Result<()> {
     let message = for_terminal(&report.message, MESSAGE_MAX);
     writeln!(out, "::notice title=byom-preflight::{}", data(&message))?;
-    let problems = problems(report, checkout, false);
+    let problems = problems(report, checkout);
     let alike = |one: &Problem<'_>, other: &Problem<'_>| {
         std::ptr::eq(one.row, other.row) && one.place == other.place
     };

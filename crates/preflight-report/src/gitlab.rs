@@ -13,7 +13,7 @@ use crate::problem::{Problem, problems};
 
 /// Writes the report as one JSON array.
 pub fn write(report: &Report, checkout: &Checkout, out: &mut dyn Write) -> io::Result<()> {
-    let problems = problems(report, checkout, false);
+    let problems = problems(report, checkout);
     let all: Vec<Quality> = problems.iter().map(Quality::new).collect();
     let json = serde_json::to_string_pretty(&all)?;
     writeln!(out, "{}", escape::in_json(json))

@@ -36,18 +36,13 @@ pub(crate) struct Problem<'a> {
     pub(crate) fingerprint: String,
 }
 
-/// Everything that is told, model by model, what decides first. `with_ignored` adds what the user's
-/// configuration ignores, for formats that have a word for it.
-pub(crate) fn problems<'a>(
-    report: &'a Report,
-    checkout: &Checkout,
-    with_ignored: bool,
-) -> Vec<Problem<'a>> {
+/// Everything that is told, model by model, what decides first.
+pub(crate) fn problems<'a>(report: &'a Report, checkout: &Checkout) -> Vec<Problem<'a>> {
     let names = Names::new(report);
     let mut problems = Vec::new();
     let mut seen = BTreeMap::new();
     for model in &report.models {
-        for row in rows(model, with_ignored) {
+        for row in rows(model) {
             let findings = row.findings.iter().map(Some);
             let nothing = row.findings.is_empty().then_some(None);
             for (at, finding) in findings.chain(nothing).enumerate() {
@@ -70,27 +65,13 @@ pub(crate) fn problems<'a>(
 }
 
 /// The rows in the order of their weight.
-fn rows(model: &ModelReport, with_ignored: bool) -> Vec<&RuleRow> {
+fn rows(model: &ModelReport) -> Vec<&RuleRow> {
     let mut rows = told::rows(model);
     let notes = |row: &&RuleRow| {
         row.level == Level::Note && row.outcome == Outcome::Warn && row.ignored.is_none()
     };
     rows.extend(model.rules.iter().filter(notes));
-    let ignored = |row: &&RuleRow| {
-        let is_problem = matches!(
-            row.outcome,
-            Outcome::Fail | Outcome::Warn | Outcome::Unknown
-        );
-        with_ignored && is_problem && row.ignored.is_some()
-    };
-    rows.extend(model.rules.iter().filter(ignored));
-    rows.sort_by_key(|row| {
-        (
-            row.ignored.is_some(),
-            row.outcome != Outcome::Fail,
-            std::cmp::Reverse(row.level),
-        )
-    });
+    rows.sort_by_key(|row| (row.outcome != Outcome::Fail, std::cmp::Reverse(row.level)));
     rows
 }
 

@@ -3,7 +3,9 @@
 //! (<https://docs.github.com/en/code-security/reference/code-scanning/sarif-files/sarif-support>).
 //!
 //! A result's level is the rule's level for that target, whether it fails or is not known: where no result
-//! of level error is left, no target fails or is undecided by a rule. What is ignored is suppressed.
+//! of level error is left, no target fails or is undecided by a rule. What the user ignores is no result, for code
+//! scanning knows no suppressions and makes open alerts of them (<https://github.com/github/codeql-action/issues/1230>);
+//! it stands in the properties of the run.
 
 use std::cmp::Reverse;
 use std::fmt::Write as _;
@@ -28,18 +30,16 @@ const HELP_WIDTH: usize = 100;
 
 /// Writes the report as one SARIF log with one run.
 pub fn write(report: &Report, checkout: &Checkout, out: &mut dyn Write) -> io::Result<()> {
-    let mut problems = problems(report, checkout, true);
+    let mut problems = problems(report, checkout);
     let left_out = problems.len().saturating_sub(RESULTS_MAX);
     if left_out > 0 {
         problems.sort_by_key(|problem| {
             let row = problem.row;
             let is_failed = row.outcome == Outcome::Fail;
-            (row.ignored.is_some(), Reverse(row.level), !is_failed)
+            (Reverse(row.level), !is_failed)
         });
         problems.truncate(RESULTS_MAX);
     }
-    // Where one result says whether it is suppressed, all have to (section 3.27.23).
-    let tells_suppressed = problems.iter().any(|problem| problem.row.ignored.is_some());
     let log = Log {
         schema: "https://json.schemastore.org/sarif-2.1.0.json",
         version: "2.1.0",
@@ -53,10 +53,7 @@ pub fn write(report: &Report, checkout: &Checkout, out: &mut dyn Write) -> io::R
                 },
             },
             column_kind: "unicodeCodePoints",
-            results: problems
-                .iter()
-                .map(|problem| SarifResult::new(problem, tells_suppressed))
-                .collect(),
+            results: problems.iter().map(SarifResult::new).collect(),
             invocations: (left_out > 0).then(|| [Invocation::leaving_out(left_out)]),
             properties: RunProperties::new(report),
         }],
@@ -225,24 +222,17 @@ struct SarifResult<'a> {
     message: Text,
     locations: [Place; 1],
     partial_fingerprints: Fingerprints<'a>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    suppressions: Option<Vec<Suppression<'a>>>,
     properties: ResultProperties<'a>,
 }
 
 impl<'a> SarifResult<'a> {
-    fn new(problem: &'a Problem<'a>, tells_suppressed: bool) -> Self {
+    fn new(problem: &'a Problem<'a>) -> Self {
         let row = problem.row;
         let mut text = problem.message.clone();
         if !problem.help.is_empty() {
             text.push_str("\nfix: ");
             text.push_str(&problem.help);
         }
-        let suppressions = row.ignored.iter().map(|reason| Suppression {
-            kind: "external",
-            status: "accepted",
-            justification: reason,
-        });
         Self {
             rule_id: row.id,
             level: row.level.as_str(),
@@ -251,7 +241,6 @@ impl<'a> SarifResult<'a> {
             partial_fingerprints: Fingerprints {
                 primary_location_line_hash: &problem.fingerprint,
             },
-            suppressions: tells_suppressed.then(|| suppressions.collect()),
             properties: ResultProperties {
                 model: &problem.model.input,
                 targets: row.targets.iter().map(|target| target.as_str()).collect(),
@@ -344,13 +333,6 @@ struct Fingerprints<'a> {
 }
 
 #[derive(Serialize)]
-struct Suppression<'a> {
-    kind: &'static str,
-    status: &'static str,
-    justification: &'a str,
-}
-
-#[derive(Serialize)]
 struct ResultProperties<'a> {
     model: &'a str,
     targets: Vec<&'static str>,
@@ -361,7 +343,7 @@ struct ResultProperties<'a> {
     pointer: Option<&'a str>,
 }
 
-/// What the results do not say: the verdict of each model.
+/// What the results do not say: the verdict of each model, and what the user ignores.
 #[derive(Serialize)]
 struct RunProperties<'a> {
     policy: &'a str,
@@ -371,6 +353,32 @@ struct RunProperties<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     hardware: Option<String>,
     models: Vec<ModelProperties<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    ignored: Vec<Ignored<'a>>,
+}
+
+/// A rule that is set aside, with the reason.
+#[derive(Serialize)]
+struct Ignored<'a> {
+    model: &'a str,
+    rule: &'static str,
+    targets: Vec<&'static str>,
+    outcome: &'static str,
+    reason: &'a str,
+}
+
+impl<'a> Ignored<'a> {
+    fn of(model: &'a ModelReport) -> impl Iterator<Item = Self> {
+        model.rules.iter().filter_map(|row| {
+            Some(Self {
+                model: &model.input,
+                rule: row.id,
+                targets: row.targets.iter().map(|target| target.as_str()).collect(),
+                outcome: row.outcome.as_str(),
+                reason: row.ignored.as_deref()?,
+            })
+        })
+    }
 }
 
 #[derive(Serialize)]
@@ -401,6 +409,7 @@ impl<'a> RunProperties<'a> {
                     fine_tune: verdict(model, Target::FineTune),
                 })
                 .collect(),
+            ignored: report.models.iter().flat_map(Ignored::of).collect(),
         }
     }
 }
