@@ -80,6 +80,33 @@ fn one_bad_model_does_not_stop_the_rest() {
 }
 
 #[test]
+fn there_is_a_summary_at_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("report").display().to_string();
+    let models = [fixture(GOOD), "./nowhere".into()];
+    let summary = "2 models: 1 pass, 0 fail, 1 undecided, in ";
+    let run = |more: &[&str]| {
+        check(
+            models
+                .iter()
+                .map(String::as_str)
+                .chain(more.iter().copied()),
+        )
+    };
+    for format in ["json", "jsonl", "sarif", "junit", "html"] {
+        let answer = run(&["--format", format]);
+        assert!(answer.stderr.starts_with(summary), "{format}: {answer:#?}");
+    }
+    let in_file = run(&["--output", &file]);
+    assert!(in_file.stderr.starts_with(summary), "{in_file:#?}");
+    let on_screen = run(&["--format", "table", "--format", &format!("json={file}")]);
+    assert_eq!(on_screen.stderr, "");
+    on_screen.says(UNDECIDED, "UNDECIDED 2 models: 1 pass, 0 fail, 1 undecided");
+    // One model needs none.
+    assert_eq!(check([&models[0], "--format", "json"]).stderr, "");
+}
+
+#[test]
 fn a_list_in_lines_has_a_line_for_every_model() {
     let (good, bad) = (fixture(GOOD), fixture(BAD));
     let long = "x".repeat(20_000);

@@ -71,6 +71,8 @@ pub(crate) fn run(arguments: &Check) -> Result<u8, Failure> {
         let used = used.lock().unwrap_or_else(PoisonError::into_inner);
         configured.tell_unused(&used, options.now, |target| targets.contains(&target));
     };
+    let started = Instant::now();
+    let is_single = inputs.single().is_some();
     let reports = if let Some(text) = inputs.single() {
         // What is wrong with the only model is a mistake in the command line.
         let model = judge.reading.at_revision(ModelRef::from_argument(text)?)?;
@@ -82,6 +84,7 @@ pub(crate) fn run(arguments: &Check) -> Result<u8, Failure> {
         match outputs.stream()? {
             Some(lines) => {
                 let tally = stream(&judge, inputs, jobs, lines, &note_used)?;
+                say_summary(tally, started);
                 tell_unused();
                 return Ok(code_of(tally.worst(), arguments.exit_zero));
             }
@@ -105,8 +108,17 @@ pub(crate) fn run(arguments: &Check) -> Result<u8, Failure> {
         models: reports,
     };
     outputs.write(&report)?;
+    if !is_single && !outputs.is_table_on_screen() {
+        say_summary(tally, started);
+    }
     tell_unused();
     Ok(code_of(tally.worst(), arguments.exit_zero))
+}
+
+/// The end of a run of many models, for who does not see it in the report.
+fn say_summary(tally: Tally, started: Instant) {
+    let seconds = started.elapsed().as_secs_f64();
+    say(&format!("{tally}, in {seconds:.1} s"));
 }
 
 fn jobs() -> usize {
@@ -132,7 +144,6 @@ fn stream(
     mut lines: Lines,
     see: &(dyn Fn(&ModelReport) + Sync),
 ) -> Result<Tally, Failure> {
-    let started = Instant::now();
     let (policy, catalog) = (judge.policy_name(), judge.catalog());
     let tally = judge.all(inputs, jobs, &mut |_, report| {
         see(&report);
@@ -145,10 +156,6 @@ fn stream(
         lines.write(&line)
     })?;
     lines.finish()?;
-    say(&format!(
-        "{tally}, in {:.1} s",
-        started.elapsed().as_secs_f64()
-    ));
     Ok(tally)
 }
 

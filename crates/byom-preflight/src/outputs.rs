@@ -137,6 +137,12 @@ impl Outputs {
         }
     }
 
+    /// Whether people see a table of all models, which ends with a summary.
+    pub(crate) fn is_table_on_screen(&self) -> bool {
+        let mut all = self.all.iter();
+        all.any(|output| output.format == Format::Table && output.file.is_none())
+    }
+
     /// Writes every report: files first, so that what is read on standard output is complete. One that
     /// cannot be written keeps no other back.
     pub(crate) fn write(&self, report: &Report) -> Result<(), Failure> {
