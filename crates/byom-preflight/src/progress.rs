@@ -13,6 +13,8 @@ use crate::many::Tally;
 
 /// What is quicker than this needs no line.
 pub(crate) const INTERVAL: Duration = Duration::from_millis(400);
+/// Least time between two notes where nobody sees a line that changes: short limits come by the hundred.
+const NOTE_INTERVAL: Duration = Duration::from_secs(30);
 /// Longest name that is shown.
 const NAME_CHARS_MAX: usize = 50;
 
@@ -53,7 +55,7 @@ impl Drop for Progress {
 /// terminal or not.
 #[derive(Default)]
 pub(crate) struct ManyProgress {
-    /// When the limit ends that was told of last.
+    /// Before when nothing more is told: the limit that was told of last goes on, or was told a moment ago.
     told_until: Mutex<Option<Instant>>,
 }
 
@@ -78,7 +80,7 @@ impl ManyProgress {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         if told_until.is_none_or(|until| until <= Instant::now()) {
-            *told_until = Some(Instant::now() + left);
+            *told_until = Some(Instant::now() + left.max(NOTE_INTERVAL));
             say(&format!("note: {waiting}"));
         }
     }
