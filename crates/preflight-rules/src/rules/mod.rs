@@ -36,6 +36,7 @@ use preflight_model::config::Config;
 use preflight_model::container::Container;
 use preflight_model::fact::{Fact, Gap};
 use preflight_model::facts::Facts;
+use preflight_model::weights::{Format, Weights};
 
 use crate::rule::Rule;
 
@@ -88,6 +89,19 @@ fn container_of<'a>(facts: &'a Facts<'_>) -> Result<&'a Container, Gap> {
     match &facts.checkpoint.snapshot.container {
         Fact::Absent => Err(Gap::DoesNotApply("it did not come in an archive".into())),
         container => container.get(),
+    }
+}
+
+/// What other rules report of weights that no loader opens.
+fn not_opened(weights: &Weights<'_>) -> Option<&'static str> {
+    if matches!(weights.index, Fact::Malformed(_)) {
+        return Some("the index cannot be read: see index-mismatch");
+    }
+    match weights.format {
+        Format::None | Format::Gguf | Format::Original | Format::MisnamedSafetensors => {
+            Some("there are no weights that the loader opens: see shard-missing")
+        }
+        Format::Safetensors | Format::Pytorch | Format::Tensorflow | Format::Flax => None,
     }
 }
 

@@ -3,9 +3,9 @@ use preflight_model::context::{context_length, context_length_key};
 use preflight_model::fact::{Fact, Gap};
 use preflight_model::facts::Facts;
 use preflight_model::wanted::ADAPTER_WEIGHTS;
-use preflight_model::weights::{Format, Weights};
+use preflight_model::weights::Weights;
 
-use super::{config_of, grouped};
+use super::{config_of, grouped, not_opened};
 use crate::adapters;
 use crate::case::Case;
 use crate::report::Finding;
@@ -124,19 +124,6 @@ fn known_bytes(checkpoint: &Checkpoint<'_>, weights: &Weights<'_>) -> u64 {
         .iter()
         .filter_map(|path| checkpoint.snapshot.file(path)?.size);
     sizes.fold(0, u64::saturating_add)
-}
-
-/// What other rules report of weights that no loader opens.
-fn not_opened(weights: &Weights<'_>) -> Option<&'static str> {
-    if matches!(weights.index, Fact::Malformed(_)) {
-        return Some("the index cannot be read: see index-mismatch");
-    }
-    match weights.format {
-        Format::None | Format::Gguf | Format::Original | Format::MisnamedSafetensors => {
-            Some("there are no weights that the loader opens: see shard-missing")
-        }
-        Format::Safetensors | Format::Pytorch | Format::Tensorflow | Format::Flax => None,
-    }
 }
 
 /// The model that is run: of an adapter its base.

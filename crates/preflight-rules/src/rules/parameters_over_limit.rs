@@ -1,9 +1,9 @@
 use preflight_model::fact::{Fact, Gap};
 use preflight_model::facts::Facts;
 use preflight_model::parameters::Parameters;
-use preflight_model::weights::{Format, Shard, Weights};
+use preflight_model::weights::{Shard, Weights};
 
-use super::grouped;
+use super::{grouped, not_opened};
 use crate::case::Case;
 use crate::report::Finding;
 use crate::rule::{Category, Findings, Outcome, Rule};
@@ -113,15 +113,7 @@ fn told_elsewhere(weights: &Weights<'_>) -> Option<&'static str> {
     if weights.shards.iter().any(is_broken) {
         return Some("the weights cannot be counted: see shard-missing and shard-corrupt");
     }
-    if matches!(weights.index, Fact::Malformed(_)) {
-        return Some("the index cannot be read: see index-mismatch");
-    }
-    match weights.format {
-        Format::None | Format::Gguf | Format::Original | Format::MisnamedSafetensors => {
-            Some("there are no weights that the loader opens: see shard-missing")
-        }
-        Format::Safetensors | Format::Pytorch | Format::Tensorflow | Format::Flax => None,
-    }
+    not_opened(weights)
 }
 
 fn note_what_was_left_out(parameters: &Parameters) -> Findings {
