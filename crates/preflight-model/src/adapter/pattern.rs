@@ -107,21 +107,25 @@ mod tests {
         assert_eq!(Pattern::full(".*").matches("é"), None);
     }
 
-    /// Of its tables fancy-regex expects one, and panics without it.
+    /// fancy-regex panics at `\b` without its table of words, which Cargo.toml names.
     #[test]
-    fn classes_of_unicode_do_not_crash() {
+    fn what_python_refuses_is_never_decided() {
+        let layer = "model.layers.0.q_proj";
         for text in [
-            r"\p{L}",
-            r"\P{Greek}",
-            r"(?i)\p{Lu}",
-            r"\X\R\O\h\H\K",
-            r"[[:alpha:]\p{Age:3.0}]",
-            r"(?<=\w)\B.\b{start}\<\>",
+            r"\p{L}.*",
+            r"(?i)\P{Greek}.*",
+            r"[[:alpha:]\p{Age:3.0}.]*",
+            r"\X*",
             r"(?u:\W)(?-u:\w)\pN",
-            r"(?u)\bmodel(?=\b.*)",
-            r"(?iu:\w\d\s\b)(?!x)",
         ] {
-            let _ = Pattern::full(text).matches("model.layers.0.é");
+            assert_eq!(Pattern::full(text).matches(layer), None, "{text}");
+        }
+        for (text, expected) in [
+            (r"(?=\b)\bmodel\b(?=\b.*).*", true),
+            (r"[\w.]+(?<=\B.)", true),
+            (r"(?=\B).*", false),
+        ] {
+            assert_eq!(Pattern::full(text).matches(layer), Some(expected), "{text}");
         }
     }
 

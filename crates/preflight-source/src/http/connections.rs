@@ -147,14 +147,19 @@ pub(crate) fn builder() -> reqwest::ClientBuilder {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_pause_holds_for_all_who_ask_the_same_origin() {
-        let runtime = tokio::runtime::Builder::new_current_thread()
+    /// Runs it with a clock that goes on by itself where all wait.
+    fn in_no_time(test: impl Future<Output = ()>) {
+        tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
             .build()
-            .unwrap();
-        runtime.block_on(async {
+            .unwrap()
+            .block_on(test);
+    }
+
+    #[test]
+    fn a_pause_holds_for_all_who_ask_the_same_origin() {
+        in_no_time(async {
             let one = Connections::default();
             let other = one.clone();
             let url = |text| Url::parse(text).unwrap();
@@ -173,12 +178,7 @@ mod tests {
 
     #[test]
     fn a_wait_that_nobody_named_grows_while_it_is_in_vain() {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(async {
+        in_no_time(async {
             let all = Connections::default();
             let url = Url::parse("https://hub/a").unwrap();
             let seconds = || all.limit(&url, None).map(|wait| wait.as_secs());
