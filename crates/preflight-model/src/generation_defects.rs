@@ -10,7 +10,7 @@
 use crate::config::Config;
 use crate::fact::{Defect, Fact};
 use crate::json::{Cursor, Document, Place};
-use crate::release::Release;
+use crate::release::{self, Release};
 use crate::snapshot::Snapshot;
 use crate::weights;
 
@@ -133,10 +133,14 @@ pub(crate) fn find(file: &Fact<Document>, release: Release) -> Vec<Defect> {
 
 /// The same of the settings of generation in `config.json`: release 4 makes a `GenerationConfig` of them when it builds
 /// the model, whether or not there is a file of its own. Each was run with
-/// `GenerationConfig.from_model_config` of 4.55.4. What release 5 does, and what stands around a part that is built
-/// alone, is not told.
+/// `GenerationConfig.from_model_config` of 4.55.4, which refuses what stands at the top and takes over what its text part
+/// says. What release 5 does, and configs of which only the text part is built, is not told.
 pub(crate) fn in_config(config: &Config, release: Release) -> Vec<Defect> {
-    let is_whole = config.text().cursor().place() == config.root().place();
+    let has_parts = config.text().cursor().place() != config.root().place();
+    let class = config
+        .model_type()
+        .and_then(|model_type| release::causal_lm_class(release, model_type));
+    let is_whole = !has_parts || class.is_some_and(release::is_multimodal);
     if release.major() >= 5 || !is_whole {
         return Vec::new();
     }

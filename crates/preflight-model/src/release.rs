@@ -124,6 +124,14 @@ pub fn model_type_until(model_type: &str) -> Option<Release> {
     model_type_span(model_type)?.until()
 }
 
+/// Whether a class takes images too, and so is built from the whole of a config with several parts.
+pub fn is_multimodal(class: &str) -> bool {
+    let classes = classes_named(class);
+    classes
+        .iter()
+        .any(|class| class.task == "image_text_to_text")
+}
+
 /// The class that `AutoModelForCausalLM` builds for a model type.
 pub fn causal_lm_class(release: Release, model_type: &str) -> Option<&'static str> {
     tasks(release, model_type)

@@ -335,3 +335,27 @@ fn release_5_takes_more() {
         assert_eq!(found(text, "5.10").len(), 1, "{text}");
     }
 }
+
+/// Run with `GenerationConfig.from_model_config` of transformers 4.55.4: `gemma3` is built from the whole config and its
+/// top is refused; what the text part says is taken over unread. Of `llama4` only the text part is built.
+#[test]
+fn settings_at_the_top_of_a_config_with_parts() {
+    for (text, expected) in [
+        (
+            r#"{"model_type": "gemma3", "max_new_tokens": 0, "text_config": {}}"#,
+            1,
+        ),
+        (
+            r#"{"model_type": "gemma3", "text_config": {"max_new_tokens": 0}}"#,
+            0,
+        ),
+        (
+            r#"{"model_type": "llama4", "max_new_tokens": 0, "text_config": {}}"#,
+            0,
+        ),
+    ] {
+        let config = Config::new(Document::parse(text.as_bytes()).unwrap()).unwrap();
+        let release = Release::parse("4.55").unwrap();
+        assert_eq!(in_config(&config, release).len(), expected, "{text}");
+    }
+}

@@ -86,10 +86,7 @@ fn by_architectures(
     };
     // Real files spell MptForCausalLM in capitals, so case does not count.
     if name.eq_ignore_ascii_case(class) {
-        let composite = release::classes_named(class)
-            .iter()
-            .any(|class| class.task == "image_text_to_text");
-        let notes = if composite {
+        let notes = if release::is_multimodal(class) {
             vec![format!(
                 "`{class}` is multimodal: its vision tower is loaded and counted too"
             )]
