@@ -132,7 +132,7 @@ impl<'a> Checkpoint<'a> {
             .files
             .as_ref()
             .map(|_| weights::weights(snapshot, files, config.known()));
-        let stored = weights.known().map_or_else(Stored::new, |weights| {
+        let stored = weights.known().map_or_else(Stored::default, |weights| {
             parameters::stored(weights, said.as_ref())
         });
         let is_leftover = |said: &Quantization| {

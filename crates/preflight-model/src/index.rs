@@ -1,7 +1,7 @@
 //! The weight index: which shard holds which tensor.
 
+use foldhash::{HashMap, HashMapExt as _};
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 use crate::header::NAME_BYTES_MAX;
 use crate::json::{Error, Kind, Number, Reader};

@@ -42,6 +42,7 @@ mod instead;
 pub mod json;
 pub mod leftovers;
 pub mod memory;
+mod names;
 pub mod parameters;
 mod placement;
 pub mod quantization;

@@ -1,6 +1,8 @@
 //! Which tensors the loader takes from which shard, looked up once: an index of 90,000 names is asked often.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
+
+use foldhash::HashMap;
 
 use crate::header::{Header, Tensor};
 use crate::index::Index;

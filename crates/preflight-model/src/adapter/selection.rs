@@ -1,6 +1,6 @@
 //! Which modules of the base an adapter's configuration selects, and with which rank.
 
-use std::collections::HashSet;
+use foldhash::{HashSet, HashSetExt as _};
 
 use super::pattern::Pattern;
 use crate::json::{Cursor, Number, Value};

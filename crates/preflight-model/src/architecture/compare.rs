@@ -3,9 +3,12 @@
 //! Source: `_find_missing_and_unexpected_keys` in
 //! <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/modeling_utils.py>.
 
-use std::collections::HashMap;
+use std::cell::LazyCell;
+
+use foldhash::{HashMap, HashMapExt as _};
 
 use super::{Expected, Naming};
+use crate::names::parts;
 
 /// What sets a checkpoint apart from its class.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,7 +42,8 @@ where
     T: Iterator<Item = (&'t str, Option<&'t [u64]>)> + Clone,
 {
     let naming = Naming::new(expected, tensors.clone().map(|(name, _)| name));
-    let layers = layer_counts(expected);
+    // Only a tensor that the class does not have asks for them.
+    let layers = LazyCell::new(|| layer_counts(expected));
     let mut is_found = vec![false; expected.tensors.len()];
     let mut comparison = Comparison::default();
     for (name, shape) in tensors {
@@ -93,7 +97,7 @@ fn is_beyond(name: &str, layers: &HashMap<&str, u64>) -> bool {
 /// `model.layers.61.norm.weight` into `model.layers.` and 61.
 fn first_number(name: &str) -> Option<(&str, u64)> {
     let mut start = 0;
-    for part in name.split('.') {
+    for part in parts(name) {
         if part.starts_with(|c: char| c.is_ascii_digit())
             && let Ok(number) = part.parse()
         {
@@ -127,9 +131,7 @@ fn is_buffer(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use indexmap::IndexMap;
-
-    use super::super::Copied;
+    use super::super::{Copied, Tensors};
     use super::*;
 
     fn expected(tensors: &[(&str, &[u64])]) -> Expected {
@@ -318,7 +320,7 @@ mod tests {
         let names: Vec<String> = (0..100_000)
             .map(|n| format!("model.layers.{}.e.{n}.weight", n % 60))
             .collect();
-        let tensors: IndexMap<String, Box<[u64]>> = names
+        let tensors: Tensors = names
             .iter()
             .map(|name| (name.clone(), [4].into()))
             .collect();

@@ -1,14 +1,13 @@
 //! Runs the blocks of `data/architectures.txt` over a config.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use indexmap::IndexMap;
+use foldhash::{HashMap, HashMapExt as _};
 use serde_json::Value as Json;
 
 use super::expression::{Expression, Names, Value};
 use super::syntax::{Block, Blocks, Name, Statement};
-use super::{Copied, Expected, TENSORS_MAX, Undescribed};
+use super::{Copied, Expected, TENSORS_MAX, Tensors, Undescribed};
 use crate::config::{Config, Section};
 use crate::json::{Cursor, Number, Value as Node};
 
@@ -30,7 +29,7 @@ pub(super) fn expand(
         config,
         expected: Expected {
             class: block.name,
-            tensors: IndexMap::new(),
+            tensors: Tensors::default(),
             copies: Vec::new(),
             prefix: block.prefix.unwrap_or(PREFIX),
             renames: &block.renames,
@@ -144,11 +143,11 @@ impl<'a> Expansion<'a> {
             self.expected.copies.push(Copied { name, source });
             return Ok(());
         }
-        let shape = shape
-            .iter()
-            .map(|size| size.number(self))
-            .collect::<Result<_, _>>()?;
-        self.expected.tensors.insert(name, shape);
+        let mut sizes = Vec::with_capacity(shape.len());
+        for size in shape {
+            sizes.push(size.number(self)?);
+        }
+        self.expected.tensors.insert(name, sizes.into());
         if self.expected.tensors.len() > TENSORS_MAX {
             return Err(Undescribed::TooMany);
         }

@@ -23,13 +23,16 @@ use crate::config::Config;
 /// Most tensors that a config may ask for: four times DeepSeek-V3, which has 45 000.
 pub const TENSORS_MAX: usize = 200_000;
 
+/// Name to shape, in the order of the class. Names are hashed with a seed of the process: strangers choose them.
+pub type Tensors = IndexMap<String, Box<[u64]>, foldhash::fast::RandomState>;
+
 /// The state dict of one class for one config, under the names of the class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
     /// The class, for example `LlamaForCausalLM`.
     pub class: &'static str,
-    /// Name to shape: parameters and the buffers that are saved, without tied copies, in the order of the class.
-    pub tensors: IndexMap<String, Box<[u64]>>,
+    /// Parameters and the buffers that are saved, without tied copies.
+    pub tensors: Tensors,
     /// Tensors that share storage with one of `tensors`.
     pub copies: Vec<Copied>,
     prefix: &'static str,

@@ -221,23 +221,20 @@ impl<'a> Reader<'a> {
             return self.error("a string was expected");
         }
         let start = self.at + 1;
-        let mut end = start;
-        loop {
-            match self.text.as_bytes().get(end) {
-                Some(b'"') => {
-                    let plain = &self.text[start..end];
-                    self.at = end + 1;
-                    self.white_space();
-                    return Ok(Cow::Borrowed(plain));
-                }
-                Some(b'\\') => return self.escaped_string(start, end).map(Cow::Owned),
-                Some(0..0x20) => {
-                    self.at = end;
-                    return self.error("a control character stands in a string unescaped");
-                }
-                Some(_) => end += 1,
-                None => return self.error("the string does not end"),
+        let end = start + plain_length(&self.text.as_bytes()[start..]);
+        match self.text.as_bytes().get(end) {
+            Some(b'"') => {
+                let plain = &self.text[start..end];
+                self.at = end + 1;
+                self.white_space();
+                Ok(Cow::Borrowed(plain))
             }
+            Some(b'\\') => self.escaped_string(start, end).map(Cow::Owned),
+            Some(_) => {
+                self.at = end;
+                self.error("a control character stands in a string unescaped")
+            }
+            None => self.error("the string does not end"),
         }
     }
 
@@ -248,15 +245,18 @@ impl<'a> Reader<'a> {
 
     /// Reads a number.
     pub fn number(&mut self) -> Result<Number, Error> {
-        for (word, value) in [
-            ("NaN", f64::NAN),
-            ("Infinity", f64::INFINITY),
-            ("-Infinity", f64::NEG_INFINITY),
-        ] {
-            let at = self.at;
-            if self.word(word) {
-                self.is_python_only(at);
-                return Ok(Number::Float(value));
+        // Nearly all numbers start with a digit, and are spared the words.
+        if !matches!(self.byte(), Some(b'0'..=b'9')) {
+            for (word, value) in [
+                ("NaN", f64::NAN),
+                ("Infinity", f64::INFINITY),
+                ("-Infinity", f64::NEG_INFINITY),
+            ] {
+                let at = self.at;
+                if self.word(word) {
+                    self.is_python_only(at);
+                    return Ok(Number::Float(value));
+                }
             }
         }
         let start = self.at;
@@ -422,10 +422,7 @@ impl<'a> Reader<'a> {
         self.at = backslash;
         loop {
             let rest = &self.text[self.at..];
-            let plain = rest
-                .bytes()
-                .position(|byte| byte == b'"' || byte == b'\\' || byte < 0x20)
-                .unwrap_or(rest.len());
+            let plain = plain_length(rest.as_bytes());
             out.push_str(&rest[..plain]);
             self.at += plain;
             if out.len() > ESCAPED_BYTES_MAX {
@@ -498,5 +495,51 @@ impl<'a> Reader<'a> {
         };
         self.at += 6;
         Ok(unit)
+    }
+}
+
+/// Bytes before the first that does not stand for itself in a string: a quote, a backslash, a control character.
+///
+/// Eight bytes at once: a byte below `n` borrows when `n` is subtracted from it, and `byte ^ mark` is below one
+/// where the byte is the mark. A borrow reaches only bytes after the one it comes from, so the first that is told
+/// is right. Source: `SliceRead::skip_to_escape` of <https://github.com/serde-rs/json/blob/master/src/read.rs>.
+fn plain_length(text: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([0x01; 8]);
+    const HIGH_BITS: u64 = u64::from_ne_bytes([0x80; 8]);
+    let (words, rest) = text.as_chunks::<8>();
+    for (number, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let control = word.wrapping_sub(ONES * 0x20);
+        let quote = (word ^ (ONES * u64::from(b'"'))).wrapping_sub(ONES);
+        let backslash = (word ^ (ONES * u64::from(b'\\'))).wrapping_sub(ONES);
+        let found = (control | quote | backslash) & !word & HIGH_BITS;
+        if found != 0 {
+            return number * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let is_plain = |byte: &u8| !matches!(byte, b'"' | b'\\' | 0..0x20);
+    words.len() * 8 + rest.iter().take_while(|byte| is_plain(byte)).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain_length;
+
+    #[test]
+    fn the_first_byte_that_is_not_plain_is_found_wherever_it_stands() {
+        for special in 0..=u8::MAX {
+            let is_plain = !(special < 0x20 || special == b'"' || special == b'\\');
+            for before in 0..20 {
+                for (filler, follower) in [(b'a', b'"'), (0x21, 0x21), (0xff, 0x1f), (0x80, 0x22)] {
+                    let mut text = vec![filler; before];
+                    text.push(special);
+                    text.extend([follower; 9]);
+                    let ends = |byte: &u8| *byte < 0x20 || [b'"', b'\\'].contains(byte);
+                    let wanted = text.iter().position(ends).unwrap_or(text.len());
+                    assert_eq!(plain_length(&text), wanted, "{text:?}");
+                    assert_eq!(wanted == before, !is_plain);
+                }
+            }
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! What engines hold of the weights, and how they share them among GPUs.
 
 use crate::config::Config;
+use crate::names::{parts, split_last};
 use crate::quantization::Layout;
 
 /// How GPUs share a tensor.
@@ -60,14 +61,13 @@ const FUSED_MODULES: [&str; 5] = ["qkv_proj", "query_key_value", "Wqkv", "c_attn
 impl Part {
     /// By the names in the path of a tensor, which end in the parameter's own.
     fn of(name: &str) -> Self {
-        let path = name.rsplit_once('.').map_or("", |(module, _)| module);
-        let module = path.rsplit('.').next().unwrap_or(path);
+        let path = split_last(name).map_or("", |(module, _)| module);
+        let module = split_last(path).map_or(path, |(_, last)| last);
         let is_norm =
             module.contains("norm") || module.contains("Norm") || module.starts_with("ln_");
         if is_norm
             || WHOLE_MODULES.contains(&module)
-            || path
-                .split('.')
+            || parts(path)
                 .take(SECTION_DEPTH)
                 .any(|part| WHOLE_SECTIONS.contains(&part))
         {

@@ -1,6 +1,8 @@
 //! The sum over all tensors, by role.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
+
+use foldhash::HashSet;
 
 use super::experts::{Experts, is_routed};
 use super::ties::Ties;
@@ -10,6 +12,7 @@ use crate::config::Config;
 use crate::fact::Fact;
 use crate::header::{Dtype, Tensor};
 use crate::memory::{HeldBytes, key_value_share, loaded_bytes};
+use crate::names::{parts, split_last};
 use crate::quantization::{Layout, Quantization};
 use crate::weights::{Format, Shard, Weights};
 
@@ -19,10 +22,11 @@ const PARAMETERS_PER_BYTE_MAX: u64 = 8;
 const BYTES_PER_PARAMETER_MAX: u64 = 8;
 
 /// Whether a tensor belongs to one of many layers, under any of the names that lists of them have.
-fn layers_in(name: &str) -> bool {
-    [".layers.", ".h.", ".layer.", ".blocks."]
-        .iter()
-        .any(|list| name.contains(list))
+pub(super) fn layers_in(name: &str) -> bool {
+    let module = split_last(name).map_or("", |(module, _)| module);
+    parts(module)
+        .skip(1)
+        .any(|part| matches!(part, "layers" | "h" | "layer" | "blocks"))
 }
 
 /// Whether a tensor belongs to layers that predict several tokens at once, which no causal-LM class loads.
@@ -75,7 +79,7 @@ impl<'a> Counter<'a> {
         let mut context = context;
         // A method that only the loader knows says nothing where there is nothing to unpack.
         let is_plain = |tensor: Tensor<'_>| {
-            !matches!(role(&tensor, None, &Stored::new()), Role::Opaque(_))
+            !matches!(role(&tensor, None, &Stored::default()), Role::Opaque(_))
                 && tensor.dtype.bitsize() >= 16
         };
         let is_unknown = |found: &&Quantization| found.layout == Layout::Unknown;

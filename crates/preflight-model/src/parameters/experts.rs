@@ -1,6 +1,7 @@
 //! What one token uses of a mixture of experts.
 
 use crate::config::Config;
+use crate::names::{parts, split_last};
 
 /// Routed experts that a token uses, and all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,12 +44,22 @@ impl Experts {
 /// Whether a tensor belongs to the routed experts: one tensor for each expert, or one for all.
 /// `switch_mlp` is MLX's name; Granite keeps its experts in two modules of no such name.
 pub(super) fn is_routed(name: &str) -> bool {
-    [
-        ".experts.",
-        ".switch_mlp.",
-        ".block_sparse_moe.input_linear.",
-        ".block_sparse_moe.output_linear.",
-    ]
-    .iter()
-    .any(|part| name.contains(part))
+    // Modules: neither what stands first nor the parameter itself.
+    let Some((module, _)) = split_last(name) else {
+        return false;
+    };
+    let mut inner = parts(module).skip(1).peekable();
+    while let Some(part) = inner.next() {
+        let is_routed = match part {
+            "experts" | "switch_mlp" => true,
+            "block_sparse_moe" => {
+                matches!(inner.peek(), Some(&("input_linear" | "output_linear")))
+            }
+            _ => false,
+        };
+        if is_routed {
+            return true;
+        }
+    }
+    false
 }

@@ -5,7 +5,7 @@
 //! that the config describes in several ways is counted only if one of them fits. What does not fit
 //! has bounds and no number.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use super::held::Held;
 use crate::header::{Dtype, Tensor};

@@ -1,11 +1,12 @@
 //! Modules that are stored otherwise than the config lists them: plain where the loader makes a packed one, or
 //! packed where it makes a plain one.
 
-use std::collections::HashSet;
+use foldhash::HashSet;
 
 use super::layouts::{Stored, container};
 use super::role::is_integer;
 use crate::header::{Dtype, Tensor};
+use crate::names::parts;
 use crate::quantization::{Layout, Quantization};
 
 /// Most names that are held against entries of the list, so that a hostile config costs no minutes.
@@ -198,16 +199,14 @@ fn plain_though_packed_elsewhere(
 
 /// The name without the numbers of layers and experts.
 fn kind_of(module: &str) -> String {
-    let parts = module
-        .split('.')
-        .map(|part| if is_number(part) { "#" } else { part });
-    parts.collect::<Vec<_>>().join(".")
+    let kinds = parts(module).map(|part| if is_number(part) { "#" } else { part });
+    kinds.collect::<Vec<_>>().join(".")
 }
 
 /// The name up to the first number.
 fn layer_of(module: &str) -> Option<&str> {
     let mut end = 0;
-    for part in module.split('.') {
+    for part in parts(module) {
         end += part.len();
         if is_number(part) {
             return module.get(..end);

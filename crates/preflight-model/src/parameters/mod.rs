@@ -133,7 +133,7 @@ pub fn stored<'a>(weights: &'a Weights, quantization: Option<&Quantization>) -> 
             .tensors()
             .map(|tensor| (tensor.name, tensor))
             .collect(),
-        None => Stored::new(),
+        None => Stored::default(),
     }
 }
 

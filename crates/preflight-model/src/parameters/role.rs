@@ -3,6 +3,7 @@
 use super::held::Held;
 use super::layouts::{self, Stored};
 use crate::header::{Dtype, Tensor};
+use crate::names::split_last;
 use crate::quantization::{Layout, Quantization};
 
 /// What a stored tensor stands for.
@@ -183,7 +184,7 @@ fn is_named_as_container(name: &str) -> bool {
 }
 
 fn is_state(name: &str, layout: Layout, stored: &Stored<'_>) -> bool {
-    let (module, own) = name.rsplit_once('.').unwrap_or(("", name));
+    let (module, own) = split_last(name).unwrap_or(("", name));
     let is_in_module = own.len() < name.len();
     if is_in_module && STATE_NAMES.contains(&own) || name.contains(".quant_state.bitsandbytes__") {
         return true;

@@ -1,6 +1,6 @@
 //! Copies of a parameter under a second name, which count once.
 
-use std::collections::HashSet;
+use foldhash::{HashSet, HashSetExt as _};
 
 use crate::config::{Config, Section};
 use crate::header::Tensor;

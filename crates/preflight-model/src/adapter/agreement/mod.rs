@@ -12,6 +12,7 @@ use super::tensors::{AdapterTensors, Parts};
 use crate::checkpoint::Checkpoint;
 use crate::fact::Defect;
 use crate::header::Header;
+use crate::names::parts;
 
 /// What an adapter's files say of one another and of the base.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -235,11 +236,11 @@ fn missing(module: &str, parts: &Parts<'_>) -> String {
 
 /// The name with its numbers left out: the same module in all layers.
 fn kind(module: &str) -> String {
-    let parts = module.split('.').map(|part| {
+    let kinds = parts(module).map(|part| {
         let is_number = part.bytes().all(|byte| byte.is_ascii_digit());
         if is_number { "*" } else { part }
     });
-    parts.collect::<Vec<_>>().join(".")
+    kinds.collect::<Vec<_>>().join(".")
 }
 
 /// The modules that a tensor lies in, outermost first.

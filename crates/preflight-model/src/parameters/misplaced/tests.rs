@@ -58,7 +58,7 @@ fn entries_by_which_a_module_is_left_out() {
         ("proj", &[]),
         ("model.layers.4", &[]),
     ] {
-        let excluded = HashSet::from([entry]);
+        let excluded = HashSet::from_iter([entry]);
         for method in ["bitsandbytes", "fbgemm_fp8", "fp8", "compressed-tensors"] {
             let said = quantization(&format!(r#"{{"quant_method": "{method}"}}"#));
             let found = excluding(module, &said, &excluded);
@@ -87,7 +87,7 @@ fn with(weight: &'static str, dtype: Dtype) -> Stored<'static> {
         };
         (name, tensor)
     };
-    tensors.map(tensor).into()
+    tensors.map(tensor).into_iter().collect()
 }
 
 fn of_fp8(settings: &str, weight: &'static str, dtype: Dtype) -> Option<String> {
@@ -177,7 +177,7 @@ fn packed_and_not_in_the_list_of_what_is() {
         let section = format!(
             r#"{{"quant_method": "gptq", "bits": 4, "modules_in_block_to_quantize": {list}}}"#
         );
-        found_in(&quantization(&section), &stored.into())
+        found_in(&quantization(&section), &stored.into_iter().collect())
     };
     for list in [
         "null",
