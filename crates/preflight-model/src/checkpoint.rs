@@ -1,8 +1,9 @@
 //! A [`Checkpoint`]: everything a snapshot says that does not depend on a transformers release.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
-use crate::adapter::{ADAPTER_CONFIG, Adapter};
+use crate::adapter::{self, ADAPTER_CONFIG, Adapter, Agreement, Modules};
 use crate::architecture::{self, Comparison, Expected, Undescribed};
 use crate::cache::KvCache;
 use crate::config::Config;
@@ -11,7 +12,7 @@ use crate::context::context_length;
 use crate::fact::{Defect, Fact};
 use crate::generation_defects;
 use crate::json::Document;
-use crate::parameters::{self, Parameters, Stored};
+use crate::parameters::{self, Parameters, Role, Stored};
 use crate::quantization::{self, Quantization};
 use crate::sentence_transformers::{self, SentenceTransformers};
 use crate::snapshot::{Content, File, Snapshot};
@@ -24,7 +25,7 @@ use crate::weights::{self, Shard, Weights};
 const ADAPTER_FILES: [&str; 2] = [ADAPTER_WEIGHTS, "adapter_model.bin"];
 
 /// The parsed repository.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Checkpoint<'a> {
     /// What it was read from.
     pub snapshot: &'a Snapshot,
@@ -69,6 +70,19 @@ pub struct Checkpoint<'a> {
     pub adapter_weights: Option<Shard<'a>>,
     /// For an adapter: the model it adapts.
     pub base: Fact<Box<Checkpoint<'a>>>,
+    told: Told,
+}
+
+/// What costs more than a look and is asked for again: by several rules, for each target, under each policy.
+#[derive(Debug, Clone, Default)]
+struct Told {
+    /// See [`Checkpoint::compare_with`].
+    other_class: OnceLock<(String, Fact<Comparison>)>,
+    /// See [`Checkpoint::modules`].
+    modules: OnceLock<Fact<Modules>>,
+    /// See [`Checkpoint::agreement`].
+    alone: OnceLock<Fact<Agreement>>,
+    with_base: OnceLock<Fact<Agreement>>,
 }
 
 /// Whether a repository is a model or an adapter of one.
@@ -144,6 +158,9 @@ impl<'a> Checkpoint<'a> {
             Some(said) if is_leftover(&said) => (Some(said), None),
             said => (None, said),
         };
+        let roles = weights.known().map_or_else(Vec::new, |weights| {
+            parameters::roles(weights, &stored, quantization.as_ref())
+        });
         let class = config.known().and_then(class_of);
         let class = class.as_deref();
         let expected = match (config.known(), class) {
@@ -152,7 +169,12 @@ impl<'a> Checkpoint<'a> {
         };
         let comparison = match (&expected, class, weights.known()) {
             (Some(expected), Some(class), Some(weights)) => {
-                compare(class, expected, weights, &stored, quantization.as_ref())
+                let tensors = Tensors {
+                    weights,
+                    stored: &stored,
+                    roles: &roles,
+                };
+                compare(class, expected, tensors, quantization.as_ref())
             }
             _ => Fact::Absent,
         };
@@ -165,7 +187,7 @@ impl<'a> Checkpoint<'a> {
                     .and_then(|expected| expected.as_ref().ok()),
                 not_loaded: not_loaded(config.known(), class, comparison.known()),
             };
-            parameters::count(weights, &stored, context)
+            parameters::count(weights, &stored, &roles, context)
         });
         let adapter = object(snapshot, ADAPTER_CONFIG)
             .and_then(|document| Adapter::read(document).map_or(Fact::Absent, Fact::Known));
@@ -205,6 +227,7 @@ impl<'a> Checkpoint<'a> {
             adapter,
             adapter_weights,
             base: Fact::Absent,
+            told: Told::default(),
         }
     }
 
@@ -230,15 +253,52 @@ impl<'a> Checkpoint<'a> {
     /// How the weights differ from the tensors of another class than [`Self::comparison`]'s, which may
     /// load them too.
     pub fn compare_with(&self, class: &str) -> Fact<Comparison> {
+        let (compared, comparison) = self
+            .told
+            .other_class
+            .get_or_init(|| (class.to_owned(), self.compared_with(class)));
+        if compared == class {
+            comparison.clone()
+        } else {
+            self.compared_with(class)
+        }
+    }
+
+    fn compared_with(&self, class: &str) -> Fact<Comparison> {
         match (self.config.known(), self.weights.known()) {
             (Some(config), Some(weights)) => {
                 let expected = architecture::expected(class, config);
                 let quantization = self.quantization.as_ref();
                 let stored = parameters::stored(weights, quantization);
-                compare(class, &expected, weights, &stored, quantization)
+                let tensors = Tensors {
+                    weights,
+                    stored: &stored,
+                    roles: &parameters::roles(weights, &stored, quantization),
+                };
+                compare(class, &expected, tensors, quantization)
             }
             _ => Fact::Absent,
         }
+    }
+
+    /// As the base of an adapter: what LoRA can go on. Unavailable where neither its config nor its headers tell.
+    pub fn modules(&self) -> &Fact<Modules> {
+        self.told.modules.get_or_init(|| Modules::of(self))
+    }
+
+    /// What the files of this adapter say of one another and of the modules of `base`; absent where this is no
+    /// adapter or nothing of it can be compared.
+    pub fn agreement(&self, base: Option<&Modules>) -> Fact<Agreement> {
+        let is_own = |base: &Modules| {
+            let own = self.base.known().and_then(|base| base.modules().known());
+            own.is_some_and(|own| std::ptr::eq(base, own))
+        };
+        let told = match base {
+            None => &self.told.alone,
+            Some(base) if is_own(base) => &self.told.with_base,
+            Some(_) => return adapter::compare(self, base),
+        };
+        told.get_or_init(|| adapter::compare(self, base)).clone()
     }
 
     fn is_whole_model(&self) -> bool {
@@ -335,12 +395,22 @@ fn class_of(config: &Config) -> Option<Cow<'_, str>> {
     }
 }
 
+/// The tensors of a checkpoint, and what each stands for.
+struct Tensors<'a> {
+    weights: &'a Weights<'a>,
+    stored: &'a Stored<'a>,
+    roles: &'a [Role],
+}
+
 /// Holds the weights against the class that would load them.
 fn compare(
     class: &str,
     expected: &Result<Expected, Undescribed>,
-    weights: &Weights<'_>,
-    stored: &Stored<'_>,
+    Tensors {
+        weights,
+        stored,
+        roles,
+    }: Tensors<'_>,
     quantization: Option<&Quantization>,
 ) -> Fact<Comparison> {
     if weights.format != weights::Format::Safetensors {
@@ -367,7 +437,7 @@ fn compare(
             "it is not known which tensors the method `{method}` puts in place of the weights"
         ));
     }
-    let tensors = parameters::logical_tensors(weights, stored, quantization);
+    let tensors = parameters::logical_tensors(weights, stored, roles, quantization);
     let pairs = tensors.iter().map(|tensor| (&*tensor.name, tensor.shape));
     let found = architecture::compare(expected, pairs);
     // What is wrong in any case stays so.

@@ -10,7 +10,7 @@ use crate::task::{self, CausalLm, Task};
 use crate::tokenizer::{self, Tokenizer};
 
 /// What a checkpoint is to one release.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Facts<'a> {
     /// What does not depend on the release.
     pub checkpoint: &'a Checkpoint<'a>,

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test ends with the first surprise")]
 
-use preflight_model::adapter::{Modules, compare, named_base};
+use preflight_model::adapter::{Modules, named_base};
 use preflight_model::checkpoint::Checkpoint;
 use preflight_model::config::Config;
 use preflight_model::fact::Fact;
@@ -171,7 +171,7 @@ proptest! {
         let snapshot = snapshot(&format!("{{{}}}", lines.join(", ")), &tensors);
         let checkpoint = Checkpoint::read(&snapshot);
         for base in [None, Some(&base())] {
-            let _ = compare(&checkpoint, base);
+            let _ = checkpoint.agreement(base);
         }
         let _ = named_base(&snapshot, None);
     }
@@ -181,7 +181,7 @@ proptest! {
         let config = format!("{{\"peft_type\": \"LORA\", {:?}: {:?}}}", KEYS[key], text);
         for config in [config, text] {
             let snapshot = snapshot(&config, &[(0, 3), (1, 4)]);
-            let _ = compare(&Checkpoint::read(&snapshot), Some(&base()));
+            let _ = Checkpoint::read(&snapshot).agreement(Some(&base()));
         }
     }
 }

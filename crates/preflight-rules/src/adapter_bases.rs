@@ -2,7 +2,7 @@
 //!
 //! Data: `catalogs/adapter-bases.json`. Which of them a platform serves is the policy's.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use preflight_model::adapter::Modules;
 use preflight_model::config::Config;
@@ -19,6 +19,8 @@ pub(crate) struct AdapterBase {
     repositories: Vec<String>,
     /// The keys of its config.json that decide its shapes, where they are kept.
     config: Option<serde_json::Value>,
+    #[serde(skip)]
+    modules: OnceLock<Option<Modules>>,
 }
 
 #[derive(Deserialize)]
@@ -62,10 +64,13 @@ impl AdapterBase {
     }
 
     /// Its modules, where its shapes are kept.
-    pub(crate) fn modules(&self) -> Option<Modules> {
-        let text = self.config.as_ref()?.to_string();
-        let config = Config::new(Document::parse(text.as_bytes()).ok()?)?;
-        Modules::of_config(&config)
+    pub(crate) fn modules(&self) -> Option<&Modules> {
+        let told = self.modules.get_or_init(|| {
+            let text = self.config.as_ref()?.to_string();
+            let config = Config::new(Document::parse(text.as_bytes()).ok()?)?;
+            Modules::of_config(&config)
+        });
+        told.as_ref()
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the rules about adapters share.
 
-use preflight_model::adapter::{self, Adapter, Agreement, Modules};
+use preflight_model::adapter::{Adapter, Agreement, Modules};
 use preflight_model::checkpoint::{Checkpoint, Kind};
 use preflight_model::fact::{Fact, Gap};
 use preflight_model::facts::Facts;
@@ -80,10 +80,15 @@ pub(crate) fn current_name<'b>(facts: &'b Facts<'_>) -> Option<&'b str> {
     base.checkpoint.snapshot.origin.id.as_deref()
 }
 
+/// Those of the base, where it was read.
+pub(crate) fn modules_of_base<'b>(facts: &'b Facts<'_>) -> Fact<&'b Modules> {
+    base(facts).and_then(|base| base.checkpoint.modules().as_ref())
+}
+
 /// The modules that the adapter's tensors are held against: of the base that was read, else, for
 /// upload, of the served base that it names.
-pub(crate) fn modules(facts: &Facts<'_>, case: &Case<'_>) -> Fact<Modules> {
-    let read = base(facts).and_then(|base| Modules::of(base.checkpoint));
+pub(crate) fn modules<'b>(facts: &'b Facts<'_>, case: &Case<'_>) -> Fact<&'b Modules> {
+    let read = modules_of_base(facts);
     match (&read, case.target) {
         (Fact::Known(_), _) | (_, Target::FineTune) => read,
         (_, Target::Upload) => match served(facts, case).and_then(AdapterBase::modules) {
@@ -98,7 +103,7 @@ pub(crate) fn agreement(
     checkpoint: &Checkpoint<'_>,
     modules: Option<&Modules>,
 ) -> Result<Agreement, Gap> {
-    match adapter::compare(checkpoint, modules) {
+    match checkpoint.agreement(modules) {
         Fact::Known(agreement) => Ok(agreement),
         Fact::Absent => Err(Gap::Malformed(
             "an adapter's file is absent: see adapter-incomplete".into(),

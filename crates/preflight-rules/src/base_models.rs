@@ -284,7 +284,15 @@ fn compare_architecture(
             let text = format!("of the same family: `{theirs}`, the checkpoint is `{ours}`");
             return (Architecture::TextPart, warns(text));
         }
-        let text = format!("architecture `{theirs}`, the checkpoint's is `{ours}`");
+        // Most of a catalog, so without the formatter.
+        let text = [
+            "architecture `",
+            theirs,
+            "`, the checkpoint's is `",
+            ours,
+            "`",
+        ]
+        .concat();
         return (Architecture::Different, disqualifies(text));
     }
     match (base.architecture.as_deref(), shape.class) {

@@ -63,7 +63,7 @@ impl Remote {
 
 /// The text of a file of git, or the start of a long one.
 fn text(path: &Path) -> Option<String> {
-    let file = Regular::open(path, Links::Refuse).ok()?;
+    let mut file = Regular::open(path, Links::Refuse).ok()?;
     let length = file.size.min(GIT_BYTES_MAX);
     String::from_utf8(file.read(&(0..length)).ok()?).ok()
 }

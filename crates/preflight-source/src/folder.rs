@@ -277,7 +277,7 @@ impl<'a> Walk<'a> {
         };
         if pointer::could_be_pointer(&file.path, size)
             && let Ok(text) =
-                Regular::open(at, Links::Follow).and_then(|opened| opened.read(&(0..size)))
+                Regular::open(at, Links::Follow).and_then(|mut opened| opened.read(&(0..size)))
         {
             self.meter.count(size);
             if let Some(pointer) = pointer::parse(&text) {

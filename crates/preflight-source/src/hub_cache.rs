@@ -94,7 +94,7 @@ fn commit_of(snapshot: &Path) -> Option<String> {
 }
 
 fn read_ref(path: &Path) -> Option<String> {
-    let file = Regular::open(path, Links::Follow).ok()?;
+    let mut file = Regular::open(path, Links::Follow).ok()?;
     let size = file.size;
     let bytes = (size <= REF_BYTES_MAX)
         .then(|| file.read(&(0..size)))?

@@ -82,13 +82,11 @@ impl Regular {
     }
 
     /// The bytes of `range`, which must lie within the file.
-    pub(crate) fn read(mut self, range: &Range<u64>) -> io::Result<Vec<u8>> {
+    pub(crate) fn read(&mut self, range: &Range<u64>) -> io::Result<Vec<u8>> {
         let length = range.end.saturating_sub(range.start);
         let length = usize::try_from(length).map_err(|_| io::ErrorKind::OutOfMemory)?;
         let mut bytes = vec![0; length];
-        if range.start > 0 {
-            self.file.seek(SeekFrom::Start(range.start))?;
-        }
+        self.file.seek(SeekFrom::Start(range.start))?;
         self.file.read_exact(&mut bytes)?;
         Ok(bytes)
     }
@@ -110,7 +108,7 @@ pub(crate) fn read_range(
         io::ErrorKind::NotFound => Error::NotFound(path.into()),
         _ => Error::unavailable(path, error),
     };
-    let file = Regular::open(at, links).map_err(|error| failed(&error))?;
+    let mut file = Regular::open(at, links).map_err(|error| failed(&error))?;
     check_range(path, range, file.size)?;
     let bytes = file.read(range).map_err(|error| failed(&error))?;
     Ok(bytes.into())

@@ -12,7 +12,8 @@ mod selection;
 mod tensors;
 
 pub use address::{hub_page, is_address};
-pub use agreement::{Agreement, Feature, agreement};
+use agreement::agreement;
+pub use agreement::{Agreement, Feature};
 pub use config::Adapter;
 pub use modules::Modules;
 
@@ -46,9 +47,8 @@ pub fn named_base(snapshot: &Snapshot, kind: Option<Kind>) -> Option<(String, Op
     Some((adapter.base_model.clone()?, adapter.revision.clone()))
 }
 
-/// What the adapter's own files say of one another and of the modules of `base`; absent where there is no
-/// adapter or nothing of it can be compared.
-pub fn compare(checkpoint: &Checkpoint<'_>, base: Option<&Modules>) -> Fact<Agreement> {
+/// See [`Checkpoint::agreement`].
+pub(crate) fn compare(checkpoint: &Checkpoint<'_>, base: Option<&Modules>) -> Fact<Agreement> {
     let header = match &checkpoint.adapter_weights {
         Some(shard) => &shard.header,
         None => &Fact::Absent,

@@ -25,8 +25,8 @@ pub struct Modules {
 
 impl Modules {
     /// Of a base that was read: by its config where its class is described, else by its headers.
-    /// Unavailable where neither tells.
-    pub fn of(base: &Checkpoint<'_>) -> Fact<Self> {
+    /// See [`Checkpoint::modules`].
+    pub(crate) fn of(base: &Checkpoint<'_>) -> Fact<Self> {
         base.config.as_ref().and_then(|config| {
             if let Some(modules) = Self::of_config(config) {
                 return Fact::Known(modules);
@@ -42,7 +42,9 @@ impl Modules {
                 Some(weights) if weights.is_complete() => {
                     let quantization = base.quantization.as_ref();
                     let stored = parameters::stored(weights, quantization);
-                    let tensors = parameters::logical_tensors(weights, &stored, quantization);
+                    let roles = parameters::roles(weights, &stored, quantization);
+                    let tensors =
+                        parameters::logical_tensors(weights, &stored, &roles, quantization);
                     Fact::Known(Self {
                         tensors: tensors
                             .into_iter()

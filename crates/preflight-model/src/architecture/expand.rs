@@ -1,7 +1,6 @@
 //! Runs the blocks of `data/architectures.txt` over a config.
 
-use std::fmt::Write as _;
-
+use foldhash::fast::RandomState;
 use foldhash::{HashMap, HashMapExt as _};
 use serde_json::Value as Json;
 
@@ -13,6 +12,8 @@ use crate::json::{Cursor, Number, Value as Node};
 
 /// Most statements that are run and list elements that are looked at; DeepSeek-V3 takes 110 000.
 const STEPS_MAX: usize = 8 * TENSORS_MAX;
+/// Tensors that there is room for at once: a dense model has nine to twelve a layer.
+const TENSORS_USUAL: usize = 512;
 /// Room for the number of a layer or of an expert in a name.
 const INDEX_DIGITS: usize = 3;
 /// The attribute under which most classes hold the bare model.
@@ -29,7 +30,7 @@ pub(super) fn expand(
         config,
         expected: Expected {
             class: block.name,
-            tensors: Tensors::default(),
+            tensors: Tensors::with_capacity_and_hasher(TENSORS_USUAL, RandomState::default()),
             copies: Vec::new(),
             prefix: block.prefix.unwrap_or(PREFIX),
             renames: &block.renames,
@@ -166,8 +167,7 @@ impl<'a> Expansion<'a> {
             text.push_str(fixed);
             if let Some(index) = index {
                 let number = Expression::Name(index).number(self)?;
-                // Writing to a string cannot fail.
-                let _ = write!(text, "{number}");
+                text.push_str(itoa::Buffer::new().format(number));
             }
         }
         Ok(text)

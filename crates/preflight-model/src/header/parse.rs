@@ -186,6 +186,9 @@ fn tensor_bytes(dtype: Dtype, shape: &[u64]) -> Option<u64> {
 }
 
 fn unsigned(reader: &mut Reader<'_>) -> Result<u64, JsonError> {
+    if let Some(value) = reader.short_integer() {
+        return Ok(value);
+    }
     let at = reader.offset();
     // The reference implementation takes `-0` for a number with a fraction.
     let is_negative = reader.is_negative();

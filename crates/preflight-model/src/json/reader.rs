@@ -310,6 +310,29 @@ impl<'a> Reader<'a> {
             .map_or_else(|_| Number::BigInt(written.into()), Number::Int))
     }
 
+    /// Reads a whole number of up to 18 digits, which 64 bits hold. Whatever else comes next is left for
+    /// [`Self::number`].
+    pub fn short_integer(&mut self) -> Option<u64> {
+        const DIGITS_MAX: usize = 18;
+        let digits = &self.text.as_bytes()[self.at..];
+        let (mut value, mut length) = (0_u64, 0);
+        while let Some(digit @ b'0'..=b'9') = digits.get(length) {
+            if length == DIGITS_MAX {
+                return None;
+            }
+            value = value * 10 + u64::from(digit - b'0');
+            length += 1;
+        }
+        let has_leading_zero = length > 1 && digits[0] == b'0';
+        if length == 0 || has_leading_zero || matches!(digits.get(length), Some(b'.' | b'e' | b'E'))
+        {
+            return None;
+        }
+        self.at += length;
+        self.white_space();
+        Some(value)
+    }
+
     /// Reads `true` or `false`.
     pub fn bool(&mut self) -> Result<bool, Error> {
         if self.word("true") {

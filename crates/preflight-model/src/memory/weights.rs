@@ -63,8 +63,9 @@ impl Part {
     fn of(name: &str) -> Self {
         let path = split_last(name).map_or("", |(module, _)| module);
         let module = split_last(path).map_or(path, |(_, last)| last);
+        let mut fours = module.as_bytes().windows(4);
         let is_norm =
-            module.contains("norm") || module.contains("Norm") || module.starts_with("ln_");
+            fours.any(|four| four == b"norm" || four == b"Norm") || module.starts_with("ln_");
         if is_norm
             || WHOLE_MODULES.contains(&module)
             || parts(path)

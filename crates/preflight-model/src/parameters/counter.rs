@@ -115,12 +115,22 @@ impl<'a> Counter<'a> {
         }
     }
 
-    pub(super) fn add(&mut self, tensor: &Tensor<'a>) {
+    /// Whether the method of the quantisation says what is stored.
+    pub(super) fn is_quantized(&self) -> bool {
+        self.context.quantization.is_some()
+    }
+
+    pub(super) fn add_all(&mut self, weights: &'a Weights<'_>, roles: &[Role]) {
+        for (tensor, role) in weights.tensors().zip(roles) {
+            self.add(&tensor, *role);
+        }
+    }
+
+    fn add(&mut self, tensor: &Tensor<'a>, role: Role) {
         let elements = tensor.elements();
         self.stored_elements = self.plus(self.stored_elements, elements);
         let of_dtype = self.by_dtype.entry(tensor.dtype).or_default();
         *of_dtype = of_dtype.saturating_add(elements);
-        let role = role(tensor, self.context.quantization, self.stored);
         let held = match role {
             Role::State => {
                 if self.unused_sum(tensor.name).is_none() {
@@ -150,10 +160,11 @@ impl<'a> Counter<'a> {
             self.tied.push(tensor.name);
             return;
         }
+        let is_routed = is_routed(tensor.name);
         if let Role::Weight(count) = role {
             let bits = tensor.dtype.bitsize() as u64;
             self.hold(tensor, loaded_bytes(count, bits).unwrap_or(tensor.bytes));
-            self.add_linear(tensor);
+            self.add_linear(tensor, is_routed);
             let of_dtype = self.unpacked_by_dtype.entry(tensor.dtype).or_default();
             *of_dtype = of_dtype.saturating_add(count);
         } else {
@@ -165,7 +176,7 @@ impl<'a> Counter<'a> {
             (Some(sum), Some(most)) => Some(self.plus(sum, most)),
             _ => None,
         };
-        if is_routed(tensor.name) {
+        if is_routed {
             self.routed = self.plus(self.routed, held.least);
         }
     }
@@ -207,12 +218,11 @@ impl<'a> Counter<'a> {
     }
 
     /// Counts what LoRA adds to a matrix that is no embedding and no head.
-    fn add_linear(&mut self, tensor: &Tensor<'_>) {
+    fn add_linear(&mut self, tensor: &Tensor<'_>, is_routed: bool) {
         let &[rows, columns] = tensor.shape else {
             return;
         };
-        let is_layer = layers_in(tensor.name) && tensor.name.ends_with(".weight");
-        if is_layer && !is_routed(tensor.name) {
+        if !is_routed && tensor.name.ends_with(".weight") && layers_in(tensor.name) {
             let sum = self.adapter_elements_per_rank.saturating_add(rows);
             self.adapter_elements_per_rank = sum.saturating_add(columns);
         }

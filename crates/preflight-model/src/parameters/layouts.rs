@@ -196,14 +196,12 @@ fn group_packed(
 /// only if both its sizes are odd.)
 /// Source: `Linear4bit` and `Linear8bitLt` in bitsandbytes 0.50.2, `bitsandbytes/nn/modules.py`.
 fn bitsandbytes(tensor: &Tensor<'_>, stored: &Stored<'_>) -> Option<Held> {
-    let four_bit = ["nf4", "fp4"].iter().any(|kind| {
-        find(
-            stored,
-            tensor.name,
-            &format!(".quant_state.bitsandbytes__{kind}"),
-        )
-        .is_some()
-    });
+    let four_bit = [
+        ".quant_state.bitsandbytes__nf4",
+        ".quant_state.bitsandbytes__fp4",
+    ]
+    .iter()
+    .any(|end| find(stored, tensor.name, end).is_some());
     match (four_bit, tensor.dtype) {
         (true, _) => Some(dense(tensor, 4)),
         (false, Dtype::I8) => Some(one_each(tensor)),

@@ -77,17 +77,34 @@ pub struct Context<'a> {
     pub not_loaded: &'a [String],
 }
 
-/// Counts the parameters of the weights that the loader opens. `stored` are all of its tensors ([`stored`]).
+/// Counts the parameters of the weights that the loader opens. `stored` are all of its tensors ([`stored`]), and
+/// `roles` what each stands for ([`roles`]).
 pub fn count<'a>(
     weights: &'a Weights<'_>,
     stored: &'a Stored<'a>,
+    roles: &[Role],
     context: Context<'a>,
 ) -> Parameters {
     let mut counter = Counter::new(weights, stored, context);
-    for tensor in weights.tensors() {
-        counter.add(&tensor);
+    if context.quantization.is_some() && !counter.is_quantized() {
+        let plain = self::roles(weights, stored, None);
+        counter.add_all(weights, &plain);
+    } else {
+        counter.add_all(weights, roles);
     }
     counter.finish(weights)
+}
+
+/// The role of each of [`Weights::tensors`], in that order.
+pub fn roles(
+    weights: &Weights<'_>,
+    stored: &Stored<'_>,
+    quantization: Option<&Quantization>,
+) -> Vec<Role> {
+    let tensors = weights.tensors();
+    tensors
+        .map(|tensor| role(&tensor, quantization, stored))
+        .collect()
 }
 
 /// A parameter that the checkpoint holds, under the name it has in the class.
@@ -100,16 +117,18 @@ pub struct LogicalTensor<'a> {
 }
 
 /// The parameters that the checkpoint holds: packed containers under the name of what they pack, the
-/// state of the quantisation left out.
+/// state of the quantisation left out. `roles` are those of all tensors ([`roles`]).
 pub fn logical_tensors<'a>(
     weights: &'a Weights,
     stored: &Stored<'_>,
+    roles: &[Role],
     quantization: Option<&Quantization>,
 ) -> Vec<LogicalTensor<'a>> {
     weights
         .tensors()
-        .filter_map(|tensor| {
-            let (name, shape) = match role(&tensor, quantization, stored) {
+        .zip(roles)
+        .filter_map(|(tensor, role)| {
+            let (name, shape) = match role {
                 Role::State => return None,
                 Role::Buffer | Role::Weight(_) => (Cow::Borrowed(tensor.name), Some(tensor.shape)),
                 // Without a method the loader takes a container for the parameter itself.

@@ -6,7 +6,9 @@ use preflight_model::fact::{Fact, Gap};
 use preflight_model::facts::Facts;
 
 use crate::adapter_bases::{AdapterBase, unquantized};
-use crate::adapters::{agreement, base, config, current_name, of_an_adapter, served};
+use crate::adapters::{
+    agreement, base, config, current_name, modules_of_base, of_an_adapter, served,
+};
 use crate::case::Case;
 use crate::catalog::Catalog;
 use crate::report::{Finding, Target};
@@ -79,8 +81,8 @@ fn is_it(facts: &Facts<'_>, served: &AdapterBase, named: &str) -> Outcome {
             served.name
         )));
     };
-    let fits = match base(facts).and_then(|base| Modules::of(base.checkpoint)) {
-        Fact::Known(ours) => match ours.difference(&theirs) {
+    let fits = match modules_of_base(facts) {
+        Fact::Known(ours) => match ours.difference(theirs) {
             None => true,
             Some(tensor) => {
                 return Ok(Findings::problem(Finding::new(format!(
@@ -89,7 +91,7 @@ fn is_it(facts: &Facts<'_>, served: &AdapterBase, named: &str) -> Outcome {
                 ))));
             }
         },
-        _ => does_fit(facts.checkpoint, &theirs)?,
+        _ => does_fit(facts.checkpoint, theirs)?,
     };
     if !fits {
         return Ok(Findings::problem(Finding::in_file(
@@ -145,12 +147,9 @@ fn other(
     let known = bases.iter().filter_map(|name| AdapterBase::named(name));
     let mut is_unknown = false;
     for candidate in known {
-        let alike = match (
-            candidate.modules(),
-            base(facts).and_then(|base| Modules::of(base.checkpoint)),
-        ) {
-            (Some(theirs), Fact::Known(ours)) => ours.difference(&theirs).is_none(),
-            (Some(theirs), _) => does_fit(facts.checkpoint, &theirs)?,
+        let alike = match (candidate.modules(), modules_of_base(facts)) {
+            (Some(theirs), Fact::Known(ours)) => ours.difference(theirs).is_none(),
+            (Some(theirs), _) => does_fit(facts.checkpoint, theirs)?,
             (None, _) => is_of_type(facts, case, candidate),
         };
         is_unknown |= alike;

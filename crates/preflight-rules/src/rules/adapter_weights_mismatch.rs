@@ -23,7 +23,7 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     let adapter = config(checkpoint)?;
     let policy = &case.policy.target(case.target).adapters;
     let modules = modules(facts, case);
-    let agreement = agreement(checkpoint, modules.known())?;
+    let agreement = agreement(checkpoint, modules.known().copied())?;
     let mut findings: Findings = agreement.problems.iter().map(Finding::from).collect();
     let mut unknown = None;
     match method(adapter, policy) {

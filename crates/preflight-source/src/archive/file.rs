@@ -38,7 +38,8 @@ impl ArchiveBytes for FileBytes {
             let meter = Arc::clone(&self.meter);
             blocking(&self.input, move || {
                 let failed = |error: &std::io::Error| Error::unavailable(&input, error);
-                let file = Regular::open(&path, Links::Follow).map_err(|error| failed(&error))?;
+                let mut file =
+                    Regular::open(&path, Links::Follow).map_err(|error| failed(&error))?;
                 let size = file.size;
                 let range = edge.range(size, length);
                 let bytes = file.read(&range).map_err(|error| failed(&error))?;

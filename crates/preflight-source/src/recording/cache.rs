@@ -309,7 +309,7 @@ impl Entry {
         let dir = self.dir.join(RECORDING);
         for sum in read_sums(&self.dir)? {
             let at = paths::under(&dir, &sum.path)?;
-            let file = Regular::open(&at, Links::Refuse).ok()?;
+            let mut file = Regular::open(&at, Links::Refuse).ok()?;
             if file.size != sum.bytes || crc(&file.read(&(0..sum.bytes)).ok()?) != sum.crc {
                 return None;
             }
@@ -433,7 +433,7 @@ impl Sum {
 }
 
 fn read_sums(entry: &Path) -> Option<Vec<Sum>> {
-    let file = Regular::open(&entry.join(SUMS), Links::Refuse).ok()?;
+    let mut file = Regular::open(&entry.join(SUMS), Links::Refuse).ok()?;
     let size = file.size;
     if size > SUMS_BYTES_MAX {
         return None;

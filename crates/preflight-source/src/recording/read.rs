@@ -18,7 +18,7 @@ use super::document::{Document, Encoding, FORMAT, FileRecord, FileState};
 use super::{BASE, GZIP_ENDING, RECORDING_JSON, RECORDING_JSON_BYTES_MAX};
 use crate::blocking::blocking;
 use crate::error::io_reason;
-use crate::regular::{Links, Regular, check_range, read_range};
+use crate::regular::{Links, Regular, check_range};
 use crate::source::{BoxFuture, Cost, FileKind, ListedFile, Listing, Meter, Source};
 use crate::{Error, paths};
 
@@ -27,6 +27,8 @@ const FORMAT_WITHIN_BYTES: u64 = 4096;
 /// Most bytes that come out of a compressed file: those of the longest index, which is longer than
 /// the longest header.
 const COMPRESSED_BYTES_MAX: u64 = INDEX_BYTES_MAX;
+/// Room that is made at once for what comes out of a compressed file.
+const COMPRESSED_BYTES_USUAL: usize = 1 << 16;
 
 /// A recording as a [`Source`].
 #[derive(Debug)]
@@ -195,7 +197,7 @@ impl Source for Recording {
 fn read_document(dir: &Path) -> Result<Option<Vec<u8>>, String> {
     let at = dir.join(RECORDING_JSON);
     // A model may have a file of this name, whatever it is; only ours is judged.
-    let Ok(file) = Regular::open(&at, Links::Refuse) else {
+    let Ok(mut file) = Regular::open(&at, Links::Refuse) else {
         return Ok(None);
     };
     let size = file.size;
@@ -213,7 +215,7 @@ fn read_document(dir: &Path) -> Result<Option<Vec<u8>>, String> {
             "`{RECORDING_JSON}` has {size} bytes, more than the {RECORDING_JSON_BYTES_MAX} that are read"
         ));
     }
-    let whole = Regular::open(&at, Links::Refuse).and_then(|file| file.read(&(0..size)));
+    let whole = file.read(&(0..size));
     whole.map(Some).map_err(|error| io_reason(&error))
 }
 
@@ -290,7 +292,7 @@ impl Kept {
         if self.encoding.is_some() {
             return self.read_compressed(&range);
         }
-        let file = Regular::open(&self.at, Links::Refuse).map_err(|error| self.lost(&error))?;
+        let mut file = Regular::open(&self.at, Links::Refuse).map_err(|error| self.lost(&error))?;
         let as_recorded = match self.size {
             Some(size) if self.is_whole => file.size == size,
             Some(size) => file.size <= size,
@@ -306,7 +308,10 @@ impl Kept {
         if range.end > file.size {
             return Err(self.not_kept(&range));
         }
-        read_range(&self.at, &self.path, &range, Links::Refuse)
+        let bytes = file.read(&range);
+        bytes
+            .map(Bytes::from)
+            .map_err(|error| Error::unavailable(&self.path, &error))
     }
 
     /// Decompresses up to the end of the range, which is bounded by the longest header or index.
@@ -321,9 +326,15 @@ impl Kept {
             ))
         };
         let mut reader = GzDecoder::new(file.into_reader());
-        let mut bytes = Vec::new();
-        io::copy(&mut reader.by_ref().take(range.start), &mut io::sink()).map_err(broken)?;
+        if range.start > 0 {
+            io::copy(&mut reader.by_ref().take(range.start), &mut io::sink()).map_err(broken)?;
+        }
         let length = range.end.saturating_sub(range.start);
+        // The length is what a header says of itself, so little is believed beforehand.
+        let room = usize::try_from(length).map_or(COMPRESSED_BYTES_USUAL, |length| {
+            length.min(COMPRESSED_BYTES_USUAL)
+        });
+        let mut bytes = Vec::with_capacity(room);
         reader
             .by_ref()
             .take(length)

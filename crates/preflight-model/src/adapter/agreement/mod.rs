@@ -94,7 +94,7 @@ impl Feature {
 }
 
 /// Holds an adapter's files against one another and, where it is known, against the base.
-pub fn agreement(
+pub(super) fn agreement(
     adapter: &Adapter,
     header: &Header<'_>,
     base: Option<&Modules>,
