@@ -219,35 +219,40 @@ fn judged<'a>(
     catalog: &'a Catalog,
     options: &Options,
 ) -> Vec<(&'a BaseModel, Judgement)> {
+    let first = |base: &BaseModel, judged: &Judgement| {
+        let too_long = match (judged.context, shape.context_length) {
+            (Some(theirs), Some(ours)) if theirs > ours => 2,
+            (None, Some(_)) => 1,
+            _ => 0,
+        };
+        (
+            !judged.compatible,
+            judged.architecture,
+            is_for_images(base, shape),
+            too_long,
+        )
+    };
     let mut rows: Vec<_> = catalog
         .models
         .iter()
-        .map(|base| (base, judge(base, catalog, shape, options)))
+        .map(|base| {
+            let judged = judge(base, catalog, shape, options);
+            // Boxed, as sorting moves it.
+            (first(base, &judged), base, Box::new(judged))
+        })
         .collect();
     // A stable sort: what nothing here tells apart stays in the platform's order.
-    rows.sort_by(|(a, judged_a), (b, judged_b)| {
-        let first = |base: &BaseModel, judged: &Judgement| {
-            let too_long = match (judged.context, shape.context_length) {
-                (Some(theirs), Some(ours)) if theirs > ours => 2,
-                (None, Some(_)) => 1,
-                _ => 0,
-            };
-            (
-                !judged.compatible,
-                judged.architecture,
-                is_for_images(base, shape),
-                too_long,
-            )
-        };
+    rows.sort_by(|(first_a, a, judged_a), (first_b, b, judged_b)| {
         let lora_only = |base: &BaseModel| !base.supports(TrainingType::Full);
-        first(a, judged_a)
-            .cmp(&first(b, judged_b))
+        first_a
+            .cmp(first_b)
             .then_with(|| Distance::nearer(judged_a.size, judged_b.size))
             .then_with(|| judged_a.traits.closer(&judged_b.traits))
             .then_with(|| compare_length(judged_a.context, judged_b.context, shape))
             .then_with(|| lora_only(a).cmp(&lora_only(b)))
     });
-    rows
+    let rows = rows.into_iter();
+    rows.map(|(_, base, judged)| (base, *judged)).collect()
 }
 
 fn compare_architecture(

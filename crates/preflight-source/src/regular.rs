@@ -92,7 +92,7 @@ impl Regular {
     }
 
     /// The file from its start.
-    pub(crate) fn into_reader(self) -> impl Read {
+    pub(crate) fn into_file(self) -> File {
         self.file
     }
 }

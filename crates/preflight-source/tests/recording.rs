@@ -6,6 +6,7 @@ mod common;
 
 use std::fs;
 use std::io::Write as _;
+use std::ops::Range;
 use std::path::Path;
 
 use common::{collect_all, content, header, open_local, pointer, reason, run, shard, write_file};
@@ -515,6 +516,40 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
+}
+
+#[test]
+fn compressed_bytes_are_those_of_the_range_whatever_was_read_before() {
+    let bytes: Vec<u8> = (0..200_u8).collect();
+    let names: Vec<String> = (0..70).map(|n| format!("m-{n}.safetensors")).collect();
+    let files: Vec<Value> = names
+        .iter()
+        .map(|name| json!({"path": name, "size": 1000, "state": "prefix", "encoding": "gzip"}))
+        .collect();
+    let dir = recorded(&document(|document| document["files"] = files.into()));
+    for name in &names {
+        write_file(dir.path(), &format!("{name}.gz"), gzip(&bytes));
+    }
+    let recording = open_at(dir.path());
+    let read = |name: &str, range: Range<usize>| {
+        let asked = range.start as u64..range.end as u64;
+        let found = run(recording.read(name, asked)).unwrap();
+        assert_eq!(found, bytes[range]);
+    };
+    // More files than are held open, each twice and in between elsewhere.
+    for ranges in [
+        [0..8, 8..200],
+        [0..8, 0..8],
+        [8..50, 8..200],
+        [0..8, 3..9],
+        [8..9, 9..200],
+    ] {
+        for range in ranges {
+            for name in &names {
+                read(name, range.clone());
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,15 +1,17 @@
 //! A recording as a source. It comes from somebody else, so nothing in it is believed.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::io::{self, Read as _};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use flate2::read::GzDecoder;
 use preflight_model::container::Container;
 use preflight_model::fact::Fact;
+use preflight_model::header::LENGTH_PREFIX_BYTES;
 use preflight_model::snapshot::{Access, Origin, SourceKind};
 use preflight_model::wanted::INDEX_BYTES_MAX;
 
@@ -30,6 +32,13 @@ const COMPRESSED_BYTES_MAX: u64 = INDEX_BYTES_MAX;
 /// Room that is made at once for what comes out of a compressed file.
 const COMPRESSED_BYTES_USUAL: usize = 1 << 16;
 
+/// Most compressed files that are held open between the length of a header and the header, of some 50 KB each.
+const BEGUN_MAX: usize = 64;
+
+/// Compressed files of which the length of the header was read. The header comes next, and to inflate them from the
+/// start again would cost as much as the header does.
+type Begun = Mutex<BTreeMap<String, GzDecoder<File>>>;
+
 /// A recording as a [`Source`].
 #[derive(Debug)]
 pub struct Recording {
@@ -42,6 +51,7 @@ pub struct Recording {
     base: Fact<()>,
     /// Sorted by path.
     files: Vec<FileRecord>,
+    begun: Arc<Begun>,
     meter: Arc<Meter>,
 }
 
@@ -84,6 +94,7 @@ impl Recording {
             },
             observed_at: document.observed_at,
             files: document.files,
+            begun: Arc::default(),
             meter: Arc::default(),
         })
     }
@@ -173,10 +184,11 @@ impl Source for Recording {
     fn read<'a>(&'a self, path: &'a str, range: Range<u64>) -> BoxFuture<'a, Result<Bytes, Error>> {
         Box::pin(async move {
             let kept = self.find(path)?;
-            let (dir, meter) = (self.dir.clone(), Arc::clone(&self.meter));
+            let (dir, begun) = (self.dir.clone(), Arc::clone(&self.begun));
+            let meter = Arc::clone(&self.meter);
             blocking(path, move || {
                 kept.must_be_inside(&dir)?;
-                let bytes = kept.read(range)?;
+                let bytes = kept.read(range, &begun)?;
                 meter.count(bytes.len() as u64);
                 Ok(bytes)
             })
@@ -287,10 +299,10 @@ impl Kept {
         Ok(())
     }
 
-    fn read(&self, range: Range<u64>) -> Result<Bytes, Error> {
+    fn read(&self, range: Range<u64>, begun: &Begun) -> Result<Bytes, Error> {
         check_range(&self.path, &range, self.size.unwrap_or(u64::MAX))?;
         if self.encoding.is_some() {
-            return self.read_compressed(&range);
+            return self.read_compressed(&range, begun);
         }
         let mut file = Regular::open(&self.at, Links::Refuse).map_err(|error| self.lost(&error))?;
         let as_recorded = match self.size {
@@ -315,20 +327,29 @@ impl Kept {
     }
 
     /// Decompresses up to the end of the range, which is bounded by the longest header or index.
-    fn read_compressed(&self, range: &Range<u64>) -> Result<Bytes, Error> {
+    fn read_compressed(&self, range: &Range<u64>, begun: &Begun) -> Result<Bytes, Error> {
         if range.end > COMPRESSED_BYTES_MAX {
             return Err(self.not_kept(range));
         }
-        let file = Regular::open(&self.at, Links::Refuse).map_err(|error| self.lost(&error))?;
+        let begun = || begun.lock().unwrap_or_else(PoisonError::into_inner);
         let broken = |error: io::Error| {
             self.unavailable(format!(
                 "its compressed form in the recording is broken: {error}"
             ))
         };
-        let mut reader = GzDecoder::new(file.into_reader());
-        if range.start > 0 {
-            io::copy(&mut reader.by_ref().take(range.start), &mut io::sink()).map_err(broken)?;
-        }
+        let is_next = range.start == LENGTH_PREFIX_BYTES;
+        let next = begun().remove(&self.path).filter(|_| is_next);
+        let mut reader = if let Some(next) = next {
+            next
+        } else {
+            let file = Regular::open(&self.at, Links::Refuse).map_err(|error| self.lost(&error))?;
+            let mut reader = GzDecoder::new(file.into_file());
+            if range.start > 0 {
+                io::copy(&mut reader.by_ref().take(range.start), &mut io::sink())
+                    .map_err(broken)?;
+            }
+            reader
+        };
         let length = range.end.saturating_sub(range.start);
         // The length is what a header says of itself, so little is believed beforehand.
         let room = usize::try_from(length).map_or(COMPRESSED_BYTES_USUAL, |length| {
@@ -350,6 +371,12 @@ impl Kept {
                 "the recording holds more than its {} bytes",
                 range.end
             )));
+        }
+        if *range == (0..LENGTH_PREFIX_BYTES) && !is_last {
+            let mut begun = begun();
+            if begun.len() < BEGUN_MAX {
+                begun.insert(self.path.clone(), reader);
+            }
         }
         Ok(bytes.into())
     }
