@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::architecture::{self, Expected};
+use crate::architecture::{self, Expected, Shape};
 use crate::checkpoint::Checkpoint;
 use crate::config::Config;
 use crate::fact::Fact;
@@ -17,7 +17,7 @@ const TRANSPOSED: [&str; 3] = ["gpt2", "openai-gpt", "imagegpt"];
 #[derive(Debug, Clone, PartialEq)]
 pub struct Modules {
     /// Name of a tensor to its shape; none where the container hides it.
-    tensors: BTreeMap<String, Option<Box<[u64]>>>,
+    tensors: BTreeMap<String, Option<Shape>>,
     /// Whether the names depend on the release: parts of a multimodal model moved between releases.
     pub(super) are_names_loose: bool,
     is_transposed: bool,
@@ -48,7 +48,7 @@ impl Modules {
                     Fact::Known(Self {
                         tensors: tensors
                             .into_iter()
-                            .map(|tensor| (tensor.name.into_owned(), tensor.shape.map(Box::from)))
+                            .map(|tensor| (tensor.name.into_owned(), tensor.shape.map(Shape::from)))
                             .collect(),
                         // Stored names may be those of another release.
                         are_names_loose: true,
@@ -161,7 +161,7 @@ fn is_transposed(config: &Config) -> bool {
         .is_some_and(|name| TRANSPOSED.contains(&name))
 }
 
-fn shapes(expected: &Expected) -> BTreeMap<String, Option<Box<[u64]>>> {
+fn shapes(expected: &Expected) -> BTreeMap<String, Option<Shape>> {
     let mut shapes: BTreeMap<_, _> = expected
         .tensors
         .iter()

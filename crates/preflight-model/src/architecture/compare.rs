@@ -139,7 +139,7 @@ mod tests {
             class: "Test",
             tensors: tensors
                 .iter()
-                .map(|(name, shape)| ((*name).to_owned(), Box::from(*shape)))
+                .map(|(name, shape)| ((*name).to_owned(), (*shape).into()))
                 .collect(),
             copies: vec![],
             prefix: "model",
@@ -322,7 +322,7 @@ mod tests {
             .collect();
         let tensors: Tensors = names
             .iter()
-            .map(|name| (name.clone(), [4].into()))
+            .map(|name| (name.clone(), [4][..].into()))
             .collect();
         let expected = Expected {
             tensors,

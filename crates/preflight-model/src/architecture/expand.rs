@@ -144,11 +144,9 @@ impl<'a> Expansion<'a> {
             self.expected.copies.push(Copied { name, source });
             return Ok(());
         }
-        let mut sizes = Vec::with_capacity(shape.len());
-        for size in shape {
-            sizes.push(size.number(self)?);
-        }
-        self.expected.tensors.insert(name, sizes.into());
+        let sizes = shape.iter().map(|size| size.number(self));
+        let sizes = sizes.collect::<Result<_, _>>()?;
+        self.expected.tensors.insert(name, sizes);
         if self.expected.tensors.len() > TENSORS_MAX {
             return Err(Undescribed::TooMany);
         }

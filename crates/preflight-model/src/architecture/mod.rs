@@ -14,6 +14,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use indexmap::IndexMap;
+use smallvec::SmallVec;
 
 pub use compare::{Comparison, WrongShape, compare};
 pub use naming::Naming;
@@ -24,7 +25,10 @@ use crate::config::Config;
 pub const TENSORS_MAX: usize = 200_000;
 
 /// Name to shape, in the order of the class. Names are hashed with a seed of the process: strangers choose them.
-pub type Tensors = IndexMap<String, Box<[u64]>, foldhash::fast::RandomState>;
+pub type Tensors = IndexMap<String, Shape, foldhash::fast::RandomState>;
+
+/// Sizes of a tensor, outermost first. Hardly any has more than four.
+pub type Shape = SmallVec<[u64; 4]>;
 
 /// The state dict of one class for one config, under the names of the class.
 #[derive(Debug, Clone, PartialEq, Eq)]

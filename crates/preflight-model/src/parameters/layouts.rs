@@ -6,6 +6,7 @@
 //! has bounds and no number.
 
 use foldhash::HashMap;
+use smallvec::SmallVec;
 
 use super::held::Held;
 use crate::header::{Dtype, Tensor};
@@ -108,7 +109,10 @@ pub(super) fn container<'a>(
 }
 
 pub(super) fn find<'s>(stored: &'s Stored<'_>, module: &str, end: &str) -> Option<&'s Tensor<'s>> {
-    stored.get([module, end].concat().as_str())
+    // Looked up several times a tensor, so without asking for memory where the name is not unusually long.
+    let mut name = SmallVec::<[u8; 128]>::from_slice(module.as_bytes());
+    name.extend_from_slice(end.as_bytes());
+    stored.get(std::str::from_utf8(&name).ok()?)
 }
 
 /// Whether a tensor of `dtype` has a scale beside it, under the name of the parameter.
