@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use foldhash::HashMap;
 use serde::Deserialize;
 
 /// One config class and the causal-LM class that belongs to it.
@@ -38,7 +39,7 @@ pub struct ClassDefaults {
 
 #[derive(Deserialize)]
 struct Table {
-    model_types: BTreeMap<String, ClassDefaults>,
+    model_types: HashMap<String, ClassDefaults>,
 }
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {

@@ -116,8 +116,10 @@ impl<'a> Expansion<'a> {
         section: Option<&'static str>,
     ) -> Result<(), Undescribed> {
         let block = self.blocks.get(block).ok_or(Undescribed::Class)?;
-        let inner_at = self.name(at)?;
-        let outer_at = std::mem::replace(&mut self.at, inner_at);
+        let outer_length = self.at.len();
+        let mut inner_at = std::mem::take(&mut self.at);
+        self.append(&mut inner_at, at)?;
+        self.at = inner_at;
         if let Some(key) = section {
             let section = self.config.part(key).ok_or(Undescribed::Setting(key))?;
             let outer = std::mem::replace(&mut self.scope, Scope::of(section));
@@ -126,7 +128,7 @@ impl<'a> Expansion<'a> {
         } else {
             self.run(&block.statements)?;
         }
-        self.at = outer_at;
+        self.at.truncate(outer_length);
         Ok(())
     }
 
@@ -161,6 +163,12 @@ impl<'a> Expansion<'a> {
             .map(|(fixed, _)| fixed.len() + INDEX_DIGITS);
         let mut text = String::with_capacity(self.at.len() + length.sum::<usize>());
         text.push_str(&self.at);
+        self.append(&mut text, name)?;
+        Ok(text)
+    }
+
+    /// Adds a name to what stands before it.
+    fn append(&mut self, text: &mut String, name: &Name) -> Result<(), Undescribed> {
         for (fixed, index) in &name.pieces {
             text.push_str(fixed);
             if let Some(index) = index {
@@ -168,7 +176,7 @@ impl<'a> Expansion<'a> {
                 text.push_str(itoa::Buffer::new().format(number));
             }
         }
-        Ok(text)
+        Ok(())
     }
 
     /// A setting of the config object at hand, or of another one: `vision_config.hidden_size`.

@@ -1,6 +1,7 @@
 //! Reads `data/architectures.txt`. The language is described at the top of that file.
 
-use std::collections::BTreeMap;
+use foldhash::fast::RandomState;
+use indexmap::IndexMap;
 
 use super::expression::Expression;
 use super::parser::Parser;
@@ -45,8 +46,8 @@ pub(super) struct Name {
     pub(super) pieces: Vec<(&'static str, Option<&'static str>)>,
 }
 
-/// Blocks by name; a fixed order makes the first mistake always the same one.
-pub(super) type Blocks = BTreeMap<&'static str, Block>;
+/// Blocks by name, in the order of the file: the first mistake is always the same one.
+pub(super) type Blocks = IndexMap<&'static str, Block, RandomState>;
 
 struct Line {
     indent: usize,
@@ -57,7 +58,7 @@ struct Line {
 /// Parses the whole file; an error says in which line.
 pub(super) fn parse(text: &'static str) -> Result<Blocks, String> {
     let lines: Vec<Line> = text.lines().enumerate().filter_map(line).collect();
-    let mut blocks = BTreeMap::new();
+    let mut blocks = Blocks::default();
     let mut rest = lines.as_slice();
     while let Some((head, after)) = rest.split_first() {
         let at = |message: String| format!("line {}: {message}", head.number);
