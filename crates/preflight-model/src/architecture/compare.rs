@@ -7,7 +7,7 @@ use std::cell::LazyCell;
 
 use foldhash::{HashMap, HashMapExt as _};
 
-use super::{Expected, Naming};
+use super::{Copied, Expected, Naming};
 use crate::names::parts;
 
 /// What sets a checkpoint apart from its class.
@@ -20,6 +20,8 @@ pub struct Comparison {
     /// Tensors of layers that the class does not build for this config, under the checkpoint's names: never
     /// loaded. DeepSeek-V3 stores its multi-token prediction so.
     pub beyond_layers: Vec<String>,
+    /// Tied copies that the checkpoint holds without what they are copies of.
+    pub only_copies: Vec<Copied>,
     /// Other tensors that the class does not have, under the checkpoint's names: ignored by the loader.
     pub unexpected: Vec<String>,
 }
@@ -45,6 +47,7 @@ where
     // Only a tensor that the class does not have asks for them.
     let layers = LazyCell::new(|| layer_counts(expected));
     let mut is_found = vec![false; expected.tensors.len()];
+    let mut copies = Vec::new();
     let mut comparison = Comparison::default();
     for (name, shape) in tensors {
         let Some(own) = naming.resolve(name) else {
@@ -54,7 +57,10 @@ where
         let copy = expected.copies.iter().find(|copy| copy.name == *own);
         let key = copy.map_or(&*own, |copy| &copy.source);
         if let Some((place, _, wanted)) = expected.tensors.get_full(key) {
-            is_found[place] = true;
+            match copy {
+                Some(copy) => copies.push((place, copy)),
+                None => is_found[place] = true,
+            }
             if let Some(shape) = shape.filter(|shape| *shape != &**wanted) {
                 comparison.wrong_shape.push(WrongShape {
                     name: name.to_owned(),
@@ -66,6 +72,16 @@ where
             comparison.beyond_layers.push(name.to_owned());
         } else if !is_buffer(&own) {
             comparison.unexpected.push(name.to_owned());
+        }
+    }
+    for (place, copy) in copies {
+        if !is_found[place] {
+            comparison.only_copies.push(copy.clone());
+        }
+    }
+    for copy in &comparison.only_copies {
+        if let Some(place) = expected.tensors.get_index_of(&copy.source) {
+            is_found[place] = true;
         }
     }
     let all = expected.tensors.keys().zip(is_found);
@@ -131,7 +147,7 @@ fn is_buffer(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Copied, Tensors};
+    use super::super::Tensors;
     use super::*;
 
     fn expected(tensors: &[(&str, &[u64])]) -> Expected {
@@ -226,7 +242,11 @@ mod tests {
             ("head.weight", &[10, 4][..]),
         ];
         assert_eq!(run(&causal(), &with_copy), Comparison::default());
-        assert_eq!(run(&causal(), &with_copy[1..]), Comparison::default());
+        let only_copy = Comparison {
+            only_copies: causal().copies,
+            ..Comparison::default()
+        };
+        assert_eq!(run(&causal(), &with_copy[1..]), only_copy);
         let wrong = run(
             &causal(),
             &[

@@ -21,10 +21,16 @@ pub(super) static RULE: Rule = Rule {
 /// Source: <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/modeling_utils.py>
 const FORMATS: [&str; 4] = ["flax", "mlx", "pt", "tf"];
 
+/// Of these a single file is loaded by the library named, up to release 4: `from_tf` and `from_flax` in
+/// `from_pretrained`, same file. Shards are not asked.
+const OTHER_LIBRARIES: [(&str, &str); 2] = [("tf", "TensorFlow"), ("flax", "Flax")];
+
 fn check(facts: &Facts<'_>, _case: &Case<'_>) -> Outcome {
     let weights = facts.of_a_model()?.weights.get()?;
     let contradictions = weights.shards.iter().flat_map(of_shard);
-    let refused = weights.shards.iter().filter_map(of_metadata);
+    let is_asked_for_library = weights.index.is_absent() && facts.release.major() < 5;
+    let metadata = weights.shards.iter();
+    let refused = metadata.filter_map(|shard| of_metadata(shard, is_asked_for_library));
     let mut findings: Findings = contradictions.chain(refused).collect();
     let is_empty = |shard: &Shard<'_>| shard.header.known().is_some_and(Header::is_empty);
     if !weights.shards.is_empty() && weights.shards.iter().all(is_empty) {
@@ -52,11 +58,19 @@ fn of_shard(shard: &Shard<'_>) -> Vec<Finding> {
     }
 }
 
-fn of_metadata(shard: &Shard<'_>) -> Option<Finding> {
+fn of_metadata(shard: &Shard<'_>, is_asked_for_library: bool) -> Option<Finding> {
     let header = shard.header.known().filter(|header| header.has_metadata)?;
     let message = match header.format.as_deref() {
-        Some(format) if FORMATS.contains(&format) => return None,
-        Some(format) => format!("`__metadata__` says format `{format}`, which the loader refuses"),
+        Some(format) => {
+            let library = OTHER_LIBRARIES.iter().find(|(name, _)| *name == format);
+            match library.filter(|_| is_asked_for_library) {
+                Some((_, library)) => format!(
+                    "`__metadata__` says format `{format}`: transformers 4 loads such a file with {library}, which has to be installed for that"
+                ),
+                None if FORMATS.contains(&format) => return None,
+                None => format!("`__metadata__` says format `{format}`, which the loader refuses"),
+            }
+        }
         None => "`__metadata__` has no `format`, which the loader refuses".into(),
     };
     Some(Finding::in_file(shard.path.as_str(), message))
@@ -126,6 +140,12 @@ mod tests {
         assert_eq!(file(""), pass);
         assert_eq!(file(r#""__metadata__":{"format":"mlx"},"#), pass);
         assert!(file(r#""__metadata__":{},"#).contains("has no `format`"));
+        let tensorflow = file(r#""__metadata__":{"format":"tf"},"#);
+        assert!(
+            tensorflow.starts_with("upload, fine-tune: fail\n")
+                && tensorflow.contains("loads such a file with TensorFlow"),
+            "{tensorflow}"
+        );
         assert!(file(r#""__metadata__":{"format":"np"},"#).contains("says format `np`"));
     }
 
@@ -143,6 +163,15 @@ mod tests {
             got.contains("fail\n  2.safetensors: `__metadata__` says format `np`"),
             "{got}"
         );
+    }
+
+    #[test]
+    fn shards_are_not_asked_for_another_library() {
+        let header = r#"{"__metadata__":{"format":"tf"},"b":{"dtype":"BF16","shape":[2],"data_offsets":[0,4]}}"#;
+        let size = 8 + header.len() + 4;
+        let shards =
+            format!("{INDEX}//- 1.safetensors\na BF16 [2]\n//- 2.safetensors raw {size}\n{header}");
+        assert_eq!(run(&shards), "upload, fine-tune: pass\n");
     }
 
     #[test]

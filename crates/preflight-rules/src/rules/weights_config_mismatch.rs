@@ -72,6 +72,18 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
             "tensor `{name}` is missing: it would be filled with random numbers"
         )));
     }
+    // Release 5 ties the other way round. Source: <https://github.com/huggingface/transformers/issues/41038>, and
+    // `tie_weights` in <https://github.com/huggingface/transformers/blob/v5.0.0/src/transformers/modeling_utils.py>.
+    for copy in comparison
+        .only_copies
+        .iter()
+        .filter(|_| facts.release.major() < 5)
+    {
+        findings.push(Finding::new(format!(
+            "tensor `{}` is missing, and only `{}` is there, which is tied to it: transformers 4 ties the loaded one to the empty one",
+            copy.source, copy.name
+        )));
+    }
     if let Some(first) = comparison.unexpected.first() {
         findings = findings.with_note(Finding::new(format!(
             "tensors that are not part of the model, so not loaded: {}, for example `{first}`",
@@ -358,6 +370,22 @@ model.embed_tokens.weight BF16 [64, 16]
             wide.starts_with(PASS) && wide.contains("16 in F64"),
             "{wide}"
         );
+    }
+
+    #[test]
+    fn a_head_does_not_stand_for_the_embedding_it_is_tied_to() {
+        let tied = "//- config.json +\n{\"tie_word_embeddings\": true}\n";
+        let embedding = "model.embed_tokens.weight BF16 [64, 16]\n";
+        assert!(LAYER.contains(embedding));
+        let headed = LAYER.replace(embedding, HEAD);
+        let weights = format!("//- model.safetensors\n{headed}{QUERY}");
+        let got = run(&format!("{tied}{weights}"));
+        assert!(
+            got.contains("fail\n  tensor `model.embed_tokens.weight` is missing, and only `lm_head.weight` is there"),
+            "{got}"
+        );
+        let later = run(&format!("policy: together-2026-07\n{tied}{weights}"));
+        assert_eq!(later, PASS);
     }
 
     #[test]
