@@ -153,6 +153,19 @@ fn positions<'a>(text: &Section<'a>, kind: &str) -> Result<(), Wrong<'a>> {
     }
 }
 
+/// The key that names the kind. Most classes that check the object copy `type` over `rope_type` first, so that
+/// `type` counts where both stand there; the others read it only where `rope_type` is absent. A `null` names
+/// nothing and is not passed over. Source: each class of [`CHECKED`] and [`UNCHECKED`], run with both keys.
+fn kind_of<'a>(text: &Section<'a>, scaling: &Cursor<'a>) -> Option<Cursor<'a>> {
+    let copies_type = is_one_of(text, &CHECKED) && !is_one_of(text, &WITHOUT_OLD_NAME);
+    let [first, second] = if copies_type {
+        ["type", "rope_type"]
+    } else {
+        ["rope_type", "type"]
+    };
+    scaling.get(first).or_else(|| scaling.get(second))
+}
+
 /// The key that is wrong, and how.
 type Wrong<'a> = (Cursor<'a>, String);
 
@@ -162,9 +175,7 @@ fn check<'a>(text: &Section<'a>, scaling: &Cursor<'a>) -> Result<(), Wrong<'a>> 
         let found = scaling.describe();
         return of_all(format!("`rope_scaling` must be an object, it is {found}"));
     }
-    let named = scaling
-        .get_set("rope_type")
-        .or_else(|| scaling.get_set("type"));
+    let named = kind_of(text, scaling);
     let Some(kind) = named.as_ref().and_then(Cursor::as_str) else {
         let message = "`rope_scaling` names no `rope_type`";
         return Err((named.unwrap_or_else(|| scaling.clone()), message.into()));

@@ -1,6 +1,8 @@
 use super::*;
 use crate::json::Document;
 
+mod rope;
+
 fn messages(text: &str) -> String {
     let config = Config::new(Document::parse(text.as_bytes()).unwrap()).unwrap();
     let defects: Vec<_> = find(&config)
