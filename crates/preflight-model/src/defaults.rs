@@ -75,10 +75,10 @@ mod tests {
 
     #[test]
     fn a_part_of_a_config_is_in_the_table_too() {
-        for (name, class) in &TABLE.model_types {
-            for (key, part) in &class.sub_configs {
-                assert!(class_defaults(part).is_some(), "{name}: {key} is `{part}`");
-            }
+        let parts = TABLE.model_types.values();
+        let parts = parts.flat_map(|class| class.sub_configs.values());
+        for part in parts {
+            assert!(class_defaults(part).is_some(), "`{part}`");
         }
         assert_eq!(class("gemma3").sub_configs["text_config"], "gemma3_text");
         assert_eq!(

@@ -1,5 +1,7 @@
 //! `rope_scaling`: which forms of it each family of classes takes.
 
+mod own;
+
 use super::{PATH, is_one_of};
 use crate::config::Section;
 use crate::fact::Defect;
@@ -101,28 +103,16 @@ pub(super) fn find(text: &Section<'_>, defects: &mut Vec<Defect>) {
     else {
         return;
     };
-    let own = text.model_type().and_then(|model_type| match model_type {
-        "olmo" | "olmo2" => Some((["type", "factor", "factor"], "`type` and `factor`")),
-        "phi3" => Some((
-            ["type", "short_factor", "long_factor"],
-            "`type`, `short_factor` and `long_factor`",
-        )),
-        _ => None,
-    });
-    if let Some((keys, named)) = own {
-        let others = scaling.members().any(|(key, _)| !keys.contains(&key));
-        if others || keys.iter().any(|key| scaling.get_set(key).is_none()) {
-            let message = format!("`rope_scaling` of this class must be an object of {named}");
-            defects.push(Defect::at(PATH, scaling.place(), message));
-        }
-        return;
-    }
     let is_checked = is_one_of(text, &CHECKED);
-    let is_looked_at = is_checked || is_one_of(text, &UNCHECKED) && scaling.is_object();
-    if !is_looked_at {
-        return;
-    }
-    if let Err((key, message)) = check(text, &scaling) {
+    let outcome = match text.model_type() {
+        Some("olmo" | "olmo2") => own::olmo(&scaling),
+        Some("phi3" | "phi4_multimodal") => own::phi3(text, &scaling),
+        _ if is_checked || is_one_of(text, &UNCHECKED) && scaling.is_object() => {
+            check(text, &scaling)
+        }
+        _ => Ok(()),
+    };
+    if let Err((key, message)) = outcome {
         defects.push(Defect::at(PATH, key.place(), message));
     }
 }
