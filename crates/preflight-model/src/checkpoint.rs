@@ -37,6 +37,8 @@ pub struct Checkpoint<'a> {
     pub tokenizer_config: Fact<Document>,
     /// `tokenizer.json`; absent also where it was not read.
     pub tokenizer_file: Fact<TokenizerFile>,
+    /// `special_tokens_map.json`.
+    pub(crate) special_tokens_map: Fact<Document>,
     /// Details of the tokenizer's small files that end its loading.
     pub tokenizer_defects: Vec<Defect>,
     /// Why one of these files was not read, where the loader reads it.
@@ -195,9 +197,10 @@ impl<'a> Checkpoint<'a> {
             || snapshot.file(ADAPTER_WEIGHTS).is_some())
         .then(|| weights::adapter_weights(snapshot));
         let tokenizer_config = object(snapshot, "tokenizer_config.json");
+        let special_tokens_map = of_older_tokenizer(snapshot, "special_tokens_map.json");
         let of_tokenizer = tokenizer_defects::find(
             &tokenizer_config,
-            &of_older_tokenizer(snapshot, "special_tokens_map.json"),
+            &special_tokens_map,
             &of_older_tokenizer(snapshot, "added_tokens.json"),
         );
         Self {
@@ -205,6 +208,7 @@ impl<'a> Checkpoint<'a> {
             files,
             tokenizer_defects: of_tokenizer.defects,
             tokenizer_unread: of_tokenizer.unread,
+            special_tokens_map,
             tokenizer_config,
             tokenizer_file: tokenizer_file::read(snapshot),
             generation_config: generation_defects::read(snapshot),

@@ -55,5 +55,6 @@ pub mod task;
 pub mod tokenizer;
 mod tokenizer_defects;
 pub mod tokenizer_file;
+mod tokenizer_settings;
 pub mod wanted;
 pub mod weights;

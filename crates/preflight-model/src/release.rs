@@ -214,6 +214,19 @@ pub fn tokenizer_for(release: Release, model_type: &str) -> bool {
     row.is_some_and(|row| row.tokenizers.values().any(|known| known.contains(release)))
 }
 
+/// The class of [`tokenizer_for`], where it depends on nothing else: with `mistral-common` installed some
+/// model types have that package's.
+pub fn tokenizer_class_for(release: Release, model_type: &str) -> Option<&'static str> {
+    let row = TABLE.model_types.get(model_type)?;
+    let known = row.tokenizers.iter();
+    let mut names = known.filter_map(|(name, known)| known.contains(release).then_some(*name));
+    // In order: `LlamaTokenizer` comes before `LlamaTokenizerFast`.
+    let first = names.next()?;
+    names
+        .all(|name| name.strip_suffix("Fast") == Some(first))
+        .then_some(first)
+}
+
 /// Whether a release knows a `quant_method`. Case matters: `GPTQ` is unknown. `bitsandbytes` counts as
 /// known where its two forms are; the loader itself also wants `load_in_4bit` or `load_in_8bit`.
 pub fn quant_method_known(release: Release, method: &str) -> bool {

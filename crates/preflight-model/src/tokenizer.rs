@@ -5,6 +5,7 @@ use crate::fact::{Defect, Fact};
 use crate::instead::instead;
 use crate::release::{self, Release, Since};
 use crate::snapshot::Content;
+use crate::tokenizer_settings;
 use crate::wanted::TOKENIZER;
 use crate::weights;
 
@@ -32,6 +33,8 @@ pub struct Tokenizer {
     pub vocabulary: Fact<String>,
     /// The class that decides, and what the release knows of it.
     pub class: Class,
+    /// Settings that end the loading of this class.
+    pub refused: Vec<Defect>,
 }
 
 /// The tokenizer class.
@@ -57,7 +60,7 @@ pub enum Class {
 /// <https://github.com/huggingface/transformers/tree/v4.55.4/src/transformers/models>
 const FILES_OF: [(&[&str], &[&str]); 6] = [
     (&["CodeLlama", "Gemma", "Llama"], &["tokenizer.model"]),
-    (&["Albert", "T5", "XLNet"], &["spiece.model"]),
+    (&["Albert", "MT5", "T5", "XLNet"], &["spiece.model"]),
     (
         &["Barthez", "Camembert", "MBart", "XLMRoberta"],
         &["sentencepiece.bpe.model"],
@@ -79,8 +82,27 @@ pub fn tokenizer(checkpoint: &Checkpoint<'_>, release: Release) -> Tokenizer {
     let class = class(checkpoint, release);
     Tokenizer {
         vocabulary: vocabulary(checkpoint, &class),
+        refused: refused(checkpoint, release, &class),
         class,
     }
+}
+
+fn refused(checkpoint: &Checkpoint<'_>, release: Release, class: &Class) -> Vec<Defect> {
+    // Release 5 has other classes under these names.
+    if release.major() != 4 {
+        return Vec::new();
+    }
+    let config = checkpoint.config.known();
+    let name = match class {
+        Class::Known(name) => Some(name.as_str()),
+        Class::ByModelType => config
+            .and_then(|config| config.model_type())
+            .and_then(|model_type| release::tokenizer_class_for(release, model_type)),
+        _ => None,
+    };
+    name.map_or_else(Vec::new, |name| {
+        tokenizer_settings::refused(checkpoint, name)
+    })
 }
 
 fn vocabulary(checkpoint: &Checkpoint<'_>, class: &Class) -> Fact<String> {
@@ -149,8 +171,16 @@ fn files_of(class: &Class) -> &'static [&'static str] {
     let Class::Known(name) = class else {
         return &[];
     };
-    let family = name.strip_suffix("Fast").unwrap_or(name);
-    let family = family.strip_suffix("Tokenizer").unwrap_or(family);
+    files_of_family(family(name))
+}
+
+/// The name of a class without `Tokenizer` and `Fast`.
+pub(crate) fn family(class: &str) -> &str {
+    let class = class.strip_suffix("Fast").unwrap_or(class);
+    class.strip_suffix("Tokenizer").unwrap_or(class)
+}
+
+pub(crate) fn files_of_family(family: &str) -> &'static [&'static str] {
     FILES_OF
         .iter()
         .find(|(names, _)| names.contains(&family))

@@ -59,6 +59,10 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     if !offers_code && let Some(finding) = unreadable_vocabulary(checkpoint) {
         return Ok(Findings::problem(finding));
     }
+    if !offers_code && !facts.tokenizer.refused.is_empty() {
+        let refused = facts.tokenizer.refused.iter();
+        return Ok(refused.map(Finding::from).collect());
+    }
     let is_generic_fallback = release::unknown_tokenizer_class_is_replaced(facts.release);
     match &facts.tokenizer.class {
         Class::Unread(why) => Err(Gap::Unavailable(why.clone())),
@@ -389,6 +393,142 @@ mod tests {
             map.contains("special_tokens_map.json is not valid JSON"),
             "{map}"
         );
+    }
+
+    #[test]
+    fn a_token_that_is_added_and_null() {
+        let of = |class: &str, settings: &str| {
+            run(&format!(
+                "//- tokenizer_config.json\n{{\"tokenizer_class\": \"{class}\", {settings}}}\n"
+            ))
+        };
+        let null = r#""bos_token": null"#;
+        for (class, settings) in [
+            ("LlamaTokenizer", null),
+            ("CodeLlamaTokenizerFast", null),
+            ("GemmaTokenizer", null),
+            ("CohereTokenizer", null),
+            (
+                "LlamaTokenizer",
+                r#""bos_token": null, "add_bos_token": "false""#,
+            ),
+            (
+                "GPTNeoXTokenizer",
+                r#""bos_token": null, "add_bos_token": true"#,
+            ),
+            (
+                "GPTNeoXTokenizer",
+                r#""eos_token": null, "add_eos_token": 1"#,
+            ),
+            (
+                "GemmaTokenizer",
+                r#""eos_token": null, "add_eos_token": true"#,
+            ),
+        ] {
+            let got = of(class, settings);
+            assert!(
+                got.starts_with("upload, fine-tune: fail\n") && got.contains("is `null`, and"),
+                "{class} {settings}: {got}"
+            );
+        }
+        for (class, settings) in [
+            (
+                "LlamaTokenizer",
+                r#""bos_token": null, "add_bos_token": false"#,
+            ),
+            (
+                "LlamaTokenizer",
+                r#""bos_token": null, "add_bos_token": null"#,
+            ),
+            (
+                "LlamaTokenizer",
+                r#""bos_token": null, "extra_special_tokens": {"bos_token": "a"}"#,
+            ),
+            ("LlamaTokenizer", r#""eos_token": null"#),
+            ("LlamaTokenizer", r#""add_bos_token": true"#),
+            ("LlamaTokenizer", r#""bos_token": """#),
+            ("GPTNeoXTokenizer", null),
+            ("Qwen2Tokenizer", null),
+        ] {
+            assert_eq!(of(class, settings), PASS, "{class} {settings}");
+        }
+        // The class of the model type, without a `tokenizer_class`.
+        let config = "//- tokenizer_config.json\n{\"bos_token\": null}\n";
+        let got = run(config);
+        assert!(
+            got.contains("tokenizer_config.json:1:2: `bos_token` is `null`"),
+            "{got}"
+        );
+        let release_5 = run(&format!("policy: together-2026-07\n{config}"));
+        assert_eq!(release_5, PASS);
+        // What the older file says goes before.
+        let map = "//- special_tokens_map.json\n{\"bos_token\": \"<s>\"}\n";
+        assert_eq!(run(&format!("{config}{map}")), PASS);
+        let map = "//- special_tokens_map.json\n{\"bos_token\": null}\n";
+        let got = run(&format!("//- tokenizer_config.json removed\n{map}"));
+        assert!(
+            got.contains("special_tokens_map.json:1:2: `bos_token` is `null`"),
+            "{got}"
+        );
+        let decoder = "//- tokenizer_config.json\n{\"added_tokens_decoder\": {}}\n";
+        assert_eq!(run(&format!("{decoder}{map}")), PASS);
+    }
+
+    #[test]
+    fn a_setting_that_needs_the_older_files() {
+        let of = |class: &str, setting: &str, files: &[&str]| {
+            let files = files.iter().map(|path| format!("//- {path} listed 9\n"));
+            run(&format!(
+                "//- tokenizer_config.json\n{{\"tokenizer_class\": \"{class}\", {setting}}}\n{}",
+                files.collect::<String>()
+            ))
+        };
+        let prefix = r#""add_prefix_space": false"#;
+        let slow = r#""from_slow": true"#;
+        let no_file = r#""tokenizer_file": null"#;
+        let gpt2: &[&str] = &["vocab.json", "merges.txt"];
+        for (class, setting, files) in [
+            ("LlamaTokenizer", prefix, gpt2),
+            ("LlamaTokenizerFast", r#""add_prefix_space": true"#, &[]),
+            ("T5Tokenizer", prefix, &["tokenizer.model"]),
+            ("MT5Tokenizer", prefix, &[]),
+            ("LlamaTokenizer", slow, &[]),
+            ("GemmaTokenizer", no_file, &[]),
+            ("Qwen2Tokenizer", no_file, &["vocab.json"]),
+            ("BertTokenizer", slow, &[]),
+            ("PreTrainedTokenizerFast", slow, &["tokenizer.model"]),
+            ("CohereTokenizer", no_file, &[]),
+        ] {
+            let got = of(class, setting, files);
+            assert!(
+                got.starts_with("upload, fine-tune: fail\n")
+                    && got.contains("leaves tokenizer.json alone"),
+                "{class} {setting}: {got}"
+            );
+        }
+        for (class, setting, files) in [
+            ("LlamaTokenizer", prefix, &["tokenizer.model"][..]),
+            ("LlamaTokenizer", no_file, &["tokenizer.model"]),
+            ("LlamaTokenizer", r#""add_prefix_space": null"#, &[]),
+            ("LlamaTokenizer", r#""from_slow": false"#, &[]),
+            ("T5Tokenizer", prefix, &["spiece.model"]),
+            ("CodeLlamaTokenizer", prefix, &[]),
+            ("GemmaTokenizer", prefix, &[]),
+            ("GPT2Tokenizer", prefix, &[]),
+            ("PreTrainedTokenizerFast", prefix, &[]),
+            ("PreTrainedTokenizerFast", no_file, &["tokenizer.model"]),
+            ("Qwen2Tokenizer", no_file, gpt2),
+            ("BertTokenizer", slow, &["vocab.txt"]),
+            ("XLMRobertaTokenizer", slow, &[]),
+        ] {
+            let got = of(class, setting, files);
+            assert_eq!(got, PASS, "{class} {setting} {files:?}");
+        }
+        // Without a tokenizer.json the key says nothing.
+        let model = "//- tokenizer.json removed\n//- tokenizer.model listed 9\n//- tokenizer_config.json\n{\"tokenizer_file\": null}\n";
+        assert_eq!(run(model), PASS);
+        let by_type = run("//- tokenizer_config.json\n{\"add_prefix_space\": true}\n");
+        assert!(by_type.contains("reads `tokenizer.model`"), "{by_type}");
     }
 
     #[test]
