@@ -238,6 +238,30 @@ pub fn quant_method_since(method: &str) -> Option<Since> {
     Some(quant_method_span(method)?.since())
 }
 
+/// Switches that change what a model type computes, with the release that first reads them: an earlier one computes
+/// as if they were off, without a word. Embeddings of `EmbeddingGemma` are then those of a model that sees only what
+/// stands before.
+/// Source: `configuration_gemma3.py` of the published packages 4.56.2, which lacks it, and 4.57.0.
+const SWITCHES: [(&str, &str, Release); 1] = [(
+    "gemma3_text",
+    "use_bidirectional_attention",
+    Release {
+        major: 4,
+        minor: 57,
+    },
+)];
+
+/// Switches of a model type that `release` does not read yet, with the release that first does.
+pub fn later_switches(
+    release: Release,
+    model_type: &str,
+) -> impl Iterator<Item = (&'static str, Release)> {
+    let of_type = SWITCHES
+        .iter()
+        .filter(move |(name, _, since)| *name == model_type && *since > release);
+    of_type.map(|(_, key, since)| (*key, *since))
+}
+
 /// The model type that a misspelt one was probably meant to be; `None` for a known one.
 pub fn nearest_model_type(name: &str) -> Option<&'static str> {
     nearest(name, TABLE.model_types.keys().copied())

@@ -49,6 +49,15 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
             );
         }
     }
+    let text = config.text();
+    for (key, since) in release::later_switches(release, text.model_type().unwrap_or_default()) {
+        if text.bool(key) == Some(true) {
+            findings.push(Finding::in_config(
+                text.given(key).as_ref(),
+                format!("`{key}` is known since transformers {since}; the platform has {ceiling}, which computes as if it were not there"),
+            ));
+        }
+    }
     let method = checkpoint
         .quantization
         .as_ref()
@@ -125,6 +134,27 @@ mod tests {
             of(r#"{"model_type": "gpt_oss"}"#),
             "upload: pass\nfine-tune: pass\n",
             "4.55 itself"
+        );
+    }
+
+    #[test]
+    fn a_switch_that_the_release_passes_over() {
+        let gemma = |on: &str| {
+            format!(
+                "//- config.json +\n{{\"model_type\": \"gemma3_text\", \"use_bidirectional_attention\": {on}}}\n"
+            )
+        };
+        let got = run(&gemma("true"));
+        assert!(
+            got.contains("upload: warn\n")
+                && got.contains("`use_bidirectional_attention` is known since transformers 4.57"),
+            "{got}"
+        );
+        let pass = "upload: pass\nfine-tune: pass\n";
+        assert_eq!(run(&gemma("false")), pass);
+        assert_eq!(
+            run(&format!("policy: together-2026-07\n{}", gemma("true"))),
+            pass
         );
     }
 
