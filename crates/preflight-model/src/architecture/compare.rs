@@ -3,6 +3,7 @@
 //! Source: `_find_missing_and_unexpected_keys` in
 //! <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/modeling_utils.py>.
 
+use std::borrow::Cow;
 use std::cell::LazyCell;
 
 use foldhash::{HashMap, HashMapExt as _};
@@ -20,6 +21,8 @@ pub struct Comparison {
     /// Tensors of layers that the class does not build for this config, under the checkpoint's names: never
     /// loaded. DeepSeek-V3 stores its multi-token prediction so.
     pub beyond_layers: Vec<String>,
+    /// Tensors of the head beside the names of a bare model, under the class's names.
+    pub heads_beside_bare: Vec<String>,
     /// Tied copies that the checkpoint holds without what they are copies of.
     pub only_copies: Vec<Copied>,
     /// Other tensors that the class does not have, under the checkpoint's names: ignored by the loader.
@@ -50,7 +53,16 @@ where
     let mut copies = Vec::new();
     let mut comparison = Comparison::default();
     for (name, shape) in tensors {
-        let Some(own) = naming.resolve(name) else {
+        let is_head = naming.adds_prefix() && has(expected, name);
+        if is_head {
+            comparison.heads_beside_bare.push(name.to_owned());
+        }
+        let own = if is_head {
+            Some(Cow::Borrowed(name))
+        } else {
+            naming.resolve(name)
+        };
+        let Some(own) = own else {
             comparison.unexpected.push(name.to_owned());
             continue;
         };
@@ -89,6 +101,11 @@ where
     comparison.missing = missing.map(|(name, _)| name.clone()).collect();
     comparison.missing.sort_unstable();
     comparison
+}
+
+/// Whether the class has a tensor of this very name, or a copy.
+fn has(expected: &Expected, name: &str) -> bool {
+    expected.tensors.contains_key(name) || expected.copies.iter().any(|copy| copy.name == name)
 }
 
 /// Text before the first number of a name, to how many numbers are used there.
@@ -269,6 +286,15 @@ mod tests {
             run(&causal(), &bare),
             Comparison::default(),
             "a bare model for a class with a head"
+        );
+        let head = [("head.weight", &[10, 4][..])];
+        let beside = run(&causal(), &[&bare[..], &head[..]].concat());
+        assert_eq!(
+            beside,
+            Comparison {
+                heads_beside_bare: vec!["head.weight".into()],
+                ..Comparison::default()
+            }
         );
         let bare_class = expected(&bare);
         assert_eq!(run(&bare_class, &bare), Comparison::default());

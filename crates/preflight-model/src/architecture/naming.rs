@@ -49,6 +49,11 @@ impl Naming {
         }
     }
 
+    /// Whether the names are taken for those of a bare model, which has no head.
+    pub(super) fn adds_prefix(&self) -> bool {
+        self.change == Change::Add
+    }
+
     /// The class's name for a tensor of the checkpoint; `None` where the loader leaves it out.
     pub fn resolve<'n>(&self, name: &'n str) -> Option<Cow<'n, str>> {
         let name = self.renamed(name);

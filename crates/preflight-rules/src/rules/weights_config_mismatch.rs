@@ -72,6 +72,18 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
             "tensor `{name}` is missing: it would be filled with random numbers"
         )));
     }
+    // "The state dictionary of the model you are trying to load is corrupted", `_load_pretrained_model` in
+    // <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/modeling_utils.py>; release 5 adds
+    // the prefix name by name.
+    if let Some(head) = comparison
+        .heads_beside_bare
+        .first()
+        .filter(|_| facts.release.major() < 5)
+    {
+        findings.push(Finding::new(format!(
+            "tensor `{head}` of the head stands beside names of a model without one: transformers 4 ends with \"the state dictionary is corrupted\"; add the prefix of the class (`model.`) to the other names"
+        )));
+    }
     // Release 5 ties the other way round. Source: <https://github.com/huggingface/transformers/issues/41038>, and
     // `tie_weights` in <https://github.com/huggingface/transformers/blob/v5.0.0/src/transformers/modeling_utils.py>.
     for copy in comparison
@@ -370,6 +382,24 @@ model.embed_tokens.weight BF16 [64, 16]
             wide.starts_with(PASS) && wide.contains("16 in F64"),
             "{wide}"
         );
+    }
+
+    #[test]
+    fn a_head_beside_bare_names_is_refused() {
+        let bare = format!("{LAYER}{QUERY}").replace("model.", "");
+        for tied in [true, false] {
+            let text = format!(
+                "//- config.json +\n{{\"tie_word_embeddings\": {tied}}}\n//- model.safetensors\n{bare}{HEAD}"
+            );
+            let got = run(&text);
+            assert!(
+                got.contains("fail\n  tensor `lm_head.weight` of the head stands beside names"),
+                "{got}"
+            );
+            assert_eq!(run(&format!("policy: together-2026-07\n{text}")), PASS);
+        }
+        let tied = "//- config.json +\n{\"tie_word_embeddings\": true}\n";
+        assert_eq!(run(&format!("{tied}//- model.safetensors\n{bare}")), PASS);
     }
 
     #[test]
