@@ -1,5 +1,6 @@
 //! `rope_scaling`: which forms of it each family of classes takes.
 
+mod figures;
 mod own;
 
 use super::{PATH, is_one_of};
@@ -24,16 +25,6 @@ const ROPE_TYPES: [(&str, &[&str]); 6] = [
             "high_freq_factor",
         ],
     ),
-];
-
-/// Parameters that are calculated with.
-const FIGURES: [&str; 6] = [
-    "beta_fast",
-    "beta_slow",
-    "factor",
-    "high_freq_factor",
-    "low_freq_factor",
-    "original_max_position_embeddings",
 ];
 
 /// Model types whose config class checks it by the common function, so that it must be an object.
@@ -187,17 +178,5 @@ fn check<'a>(text: &Section<'a>, scaling: &Cursor<'a>) -> Result<(), Wrong<'a>> 
         ));
     }
     positions(text, kind)?;
-    // DeepSeek-V3 makes numbers of its strings.
-    let figures = FIGURES
-        .iter()
-        .filter_map(|key| Some((key, scaling.get(key)?)));
-    let mut texts = figures.filter(|(_, value)| value.as_str().is_some());
-    match texts.next() {
-        Some((key, value)) if text.model_type() != Some("deepseek_v3") => {
-            let found = value.describe();
-            let message = format!("`{key}` of `rope_scaling` must be a number, it is {found}");
-            Err((value, message))
-        }
-        _ => Ok(()),
-    }
+    figures::check(text, scaling, kind)
 }

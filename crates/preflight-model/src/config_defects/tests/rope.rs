@@ -165,3 +165,146 @@ fn olmo_takes_two_kinds_and_a_factor_written_as_a_float() {
         }
     }
 }
+
+#[test]
+fn numbers_that_are_divided_by_or_calculated_with() {
+    let llama3 = |factor, low, high, length| {
+        format!(
+            r#"{{"rope_type": "llama3", "factor": {factor}, "low_freq_factor": {low}, "high_freq_factor": {high}, "original_max_position_embeddings": {length}}}"#
+        )
+    };
+    let yarn = |rest| format!(r#"{{"rope_type": "yarn", {rest}}}"#);
+    for model_type in ["llama", "qwen3", "gemma2", "bamba"] {
+        for fits in [
+            llama3("0", "1", "1", "0"),
+            yarn(r#""factor": null, "original_max_position_embeddings": 64"#),
+            yarn(r#""factor": 0"#),
+            r#"{"rope_type": "linear", "factor": 0}"#.into(),
+        ] {
+            assert_eq!(of(model_type, &fits), "", "{model_type} {fits}");
+        }
+        for (scaling, says) in [
+            (
+                llama3("null", "1", "4", "64"),
+                "`factor` of `rope_scaling` must be a number",
+            ),
+            (
+                llama3("8", "null", "4", "64"),
+                "`low_freq_factor` of `rope_scaling` must be",
+            ),
+            (
+                llama3("8", "1", "null", "64"),
+                "`high_freq_factor` of `rope_scaling` must be",
+            ),
+            (
+                llama3("8", "1", "4", "null"),
+                "`original_max_position_embeddings` of",
+            ),
+            (
+                llama3("8", "0.0", "4", "64"),
+                "`low_freq_factor` of `rope_scaling` is 0",
+            ),
+            (
+                llama3("8", "1", "0", "64"),
+                "`high_freq_factor` of `rope_scaling` is 0",
+            ),
+            (
+                yarn(r#""factor": null, "attention_factor": 1.0"#),
+                "`factor` of `rope_scaling` must be",
+            ),
+            (
+                yarn(r#""factor": 2.0, "original_max_position_embeddings": null"#),
+                "must be a number, it is `null`",
+            ),
+            (
+                yarn(r#""factor": 2.0, "original_max_position_embeddings": 0"#),
+                "is 0, and the model divides",
+            ),
+            (
+                r#"{"rope_type": "linear", "factor": null}"#.into(),
+                "`factor` of `rope_scaling` must be",
+            ),
+            (
+                r#"{"rope_type": "dynamic", "factor": null}"#.into(),
+                "`factor` of `rope_scaling` must be",
+            ),
+        ] {
+            let found = of(model_type, &scaling);
+            assert!(found.contains(says), "{model_type} {scaling}: {found}");
+        }
+    }
+    let both = yarn(r#""factor": null, "original_max_position_embeddings": 64"#);
+    assert!(of("deepseek_v3", &both).contains("`factor` of `rope_scaling` must be"));
+}
+
+#[test]
+fn longrope_of_the_common_kind_needs_a_factor_and_a_list_of_the_heads_size() {
+    let config = |beside: &str, short: &str, rest: &str| {
+        messages(&format!(
+            r#"{{"model_type": "llama", "hidden_size": 16, "num_attention_heads": 2{beside},
+                "rope_scaling": {{"rope_type": "longrope", "short_factor": {short}, "long_factor": [1]{rest}}}}}"#
+        ))
+    };
+    let (four, factor) = ("[1, 1, 1, 1]", r#", "factor": 4.0"#);
+    for (beside, short, rest) in [
+        ("", four, factor),
+        ("", "[1]", factor),
+        ("", four, r#", "attention_factor": 1.0"#),
+        (r#", "original_max_position_embeddings": 64"#, four, ""),
+        (r#", "head_dim": 6"#, "[1, 1, 1]", factor),
+    ] {
+        assert_eq!(config(beside, short, rest), "", "{beside} {short} {rest}");
+    }
+    for (beside, short, rest, says) in [
+        ("", four, "", "needs `factor`"),
+        ("", four, r#", "factor": null"#, "needs `factor`"),
+        (
+            "",
+            four,
+            r#", "original_max_position_embeddings": 64"#,
+            "needs `factor`",
+        ),
+        ("", "[1, 1, 1]", factor, "has 3 factors, this model needs 4"),
+        (
+            r#", "head_dim": 6"#,
+            four,
+            factor,
+            "has 4 factors, this model needs 3",
+        ),
+    ] {
+        let found = config(beside, short, rest);
+        assert!(found.contains(says), "{beside} {short} {rest}: {found}");
+    }
+}
+
+#[test]
+fn some_types_calculate_with_a_head_dim_that_mistral_leaves_out() {
+    let config = |model_type: &str, head: &str, kind: &str| {
+        messages(&format!(
+            r#"{{"model_type": "{model_type}", "hidden_size": 128, "num_attention_heads": 4, {head}
+                "rope_scaling": {{"rope_type": "{kind}", "factor": 2.0}}}}"#
+        ))
+    };
+    for kind in ["dynamic", "yarn"] {
+        for (model_type, head) in [
+            ("mistral", r#""head_dim": 32,"#),
+            ("qwen2", ""),
+            ("llama", ""),
+            ("llama", r#""head_dim": null,"#),
+        ] {
+            assert_eq!(config(model_type, head, kind), "", "{model_type} {head}");
+        }
+        for (model_type, head) in [
+            ("mistral", ""),
+            ("mixtral", r#""head_dim": null,"#),
+            ("qwen2", r#""head_dim": null,"#),
+        ] {
+            let found = config(model_type, head, kind);
+            assert!(
+                found.contains("calculates with `head_dim`"),
+                "{model_type}: {found}"
+            );
+        }
+    }
+    assert_eq!(config("mistral", "", "linear"), "");
+}
