@@ -32,8 +32,11 @@ pub(super) const ACTIVATIONS: [&str; 20] = [
 ];
 
 /// Model types whose embedding is built with `padding_idx = pad_token_id`: of the 128 causal ones, those
-/// that could not be built with a pad token beyond the vocabulary.
-pub(super) const PADDING_CHECKED: [&str; 83] = [
+/// that could not be built with a pad token beyond the vocabulary; and the encoders and later ones whose
+/// `nn.Embedding(config.vocab_size, …, padding_idx=config.pad_token_id)` was read in
+/// <https://github.com/huggingface/transformers/tree/v4.55.4/src/transformers/models>
+pub(super) const PADDING_CHECKED: [&str; 99] = [
+    "albert",
     "arcee",
     "aria_text",
     "bamba",
@@ -50,15 +53,21 @@ pub(super) const PADDING_CHECKED: [&str; 83] = [
     "code_llama",
     "cohere",
     "cohere2",
+    "convbert",
     "data2vec-text",
     "dbrx",
+    "deberta",
+    "deberta-v2",
     "deepseek_v2",
     "deepseek_v3",
     "diffllama",
+    "distilbert",
     "doge",
+    "dots1",
     "electra",
     "ernie",
     "ernie4_5",
+    "ernie4_5_moe",
     "exaone4",
     "falcon_h1",
     "gemma",
@@ -71,6 +80,7 @@ pub(super) const PADDING_CHECKED: [&str; 83] = [
     "gpt_oss",
     "granite",
     "granitemoe",
+    "granitemoehybrid",
     "granitemoeshared",
     "helium",
     "jamba",
@@ -78,6 +88,7 @@ pub(super) const PADDING_CHECKED: [&str; 83] = [
     "lfm2",
     "llama",
     "llama4_text",
+    "longformer",
     "marian",
     "mbart",
     "mega",
@@ -85,8 +96,12 @@ pub(super) const PADDING_CHECKED: [&str; 83] = [
     "minimax",
     "mistral",
     "mixtral",
+    "mobilebert",
+    "modernbert",
     "modernbert-decoder",
     "mvp",
+    "nemotron",
+    "nystromformer",
     "olmo",
     "olmo2",
     "olmoe",
@@ -109,6 +124,7 @@ pub(super) const PADDING_CHECKED: [&str; 83] = [
     "roc_bert",
     "roformer",
     "smollm3",
+    "squeezebert",
     "stablelm",
     "starcoder2",
     "trocr",
@@ -117,6 +133,8 @@ pub(super) const PADDING_CHECKED: [&str; 83] = [
     "xlm-roberta",
     "xlm-roberta-xl",
     "xmod",
+    "zamba",
+    "zamba2",
 ];
 
 /// Model types whose config class checks `layer_types`: those that call `layer_type_validation`.

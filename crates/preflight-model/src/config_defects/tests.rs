@@ -294,3 +294,35 @@ fn each_defect_names_its_key() {
         assert!(messages(text).contains(says), "{text}: {}", messages(text));
     }
 }
+
+/// `MPNet` has a padding row of its own, whatever the config says, and Moshi one more than the vocabulary.
+#[test]
+fn a_pad_token_beyond_the_vocabulary_of_each_kind_of_class() {
+    let config = |model_type: &str, pad: u64| {
+        messages(&format!(
+            r#"{{"model_type": "{model_type}", "vocab_size": 1000, "pad_token_id": {pad}}}"#
+        ))
+    };
+    for model_type in [
+        "albert",
+        "deberta-v2",
+        "distilbert",
+        "dots1",
+        "ernie4_5_moe",
+        "granitemoehybrid",
+        "modernbert",
+        "nemotron",
+        "zamba",
+        "zamba2",
+    ] {
+        assert_eq!(config(model_type, 999), "", "{model_type}");
+        let found = config(model_type, 1000);
+        assert!(
+            found.contains("`pad_token_id` is 1000, beyond"),
+            "{model_type}: {found}"
+        );
+    }
+    for model_type in ["mpnet", "moshi", "gpt2"] {
+        assert_eq!(config(model_type, 1000), "", "{model_type}");
+    }
+}
