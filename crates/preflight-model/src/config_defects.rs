@@ -4,14 +4,15 @@
 //! how. A check that holds for some classes only is made for those only: a wrong "broken" is as bad
 //! as a wrong "fine".
 
+mod cycles;
 mod quantization;
 mod rope;
 mod tables;
 mod values;
 
 use tables::{
-    ACTIVATIONS, DTYPES, HEADS_DIVIDE, LAYER_TYPES, LAYER_TYPES_CHECKED, METHODS,
-    METHODS_OF_THE_WHOLE, PADDING_CHECKED, READ_ONLY,
+    ACTIVATIONS, DTYPES, HEADS_DIVIDE, HEADS_DIVIDE_WITHOUT_EMBEDDING_SIZE, LAYER_TYPES,
+    LAYER_TYPES_CHECKED, METHODS, METHODS_OF_THE_WHOLE, PADDING_CHECKED, READ_ONLY,
 };
 pub(crate) use values::is_python_int;
 
@@ -38,6 +39,7 @@ pub fn find(config: &Config) -> Vec<Defect> {
     hidden_methods(config, &mut defects);
     rope::find(&text, &mut defects);
     layer_types(&text, &mut defects);
+    cycles::find(&text, &mut defects);
     pad_token(&text, &mut defects);
     heads(&text, &mut defects);
     experts(&text, &mut defects);
@@ -275,10 +277,13 @@ fn pad_token(text: &Section<'_>, defects: &mut Vec<Defect>) {
 }
 
 fn heads(text: &Section<'_>, defects: &mut Vec<Defect>) {
+    let must_divide = is_one_of(text, &HEADS_DIVIDE)
+        || is_one_of(text, &HEADS_DIVIDE_WITHOUT_EMBEDDING_SIZE)
+            && text.given("embedding_size").is_none();
     let sizes = text
         .u64("hidden_size")
         .zip(text.u64("num_attention_heads"))
-        .filter(|(_, heads)| *heads > 0 && is_one_of(text, &HEADS_DIVIDE));
+        .filter(|(_, heads)| *heads > 0 && must_divide);
     if let Some((hidden, heads)) = sizes.filter(|(hidden, heads)| hidden % heads != 0) {
         let place = text
             .given("num_attention_heads")

@@ -187,4 +187,25 @@ pub(super) const METHODS_OF_THE_WHOLE: [&str; 3] =
     ["get_text_config", "to_diff_dict", "to_json_string"];
 
 /// Model types whose heads must divide the hidden size for the model to be built.
-pub(super) const HEADS_DIVIDE: [&str; 3] = ["falcon", "gpt2", "gpt_neox"];
+pub(super) const HEADS_DIVIDE: [&str; 6] = [
+    "deberta",
+    "deberta-v2",
+    "falcon",
+    "gpt2",
+    "gpt_neox",
+    "modernbert",
+];
+/// Those that do not look where the config has an `embedding_size`. Source: `BertSelfAttention` of
+/// <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/models/bert/modeling_bert.py>
+/// and its copies in the modeling file of each.
+pub(super) const HEADS_DIVIDE_WITHOUT_EMBEDDING_SIZE: [&str; 9] = [
+    "bert",
+    "camembert",
+    "data2vec-text",
+    "ernie",
+    "mpnet",
+    "roberta",
+    "roberta-prelayernorm",
+    "xlm-roberta",
+    "xlm-roberta-xl",
+];

@@ -326,3 +326,69 @@ fn a_pad_token_beyond_the_vocabulary_of_each_kind_of_class() {
         assert_eq!(config(model_type, 1000), "", "{model_type}");
     }
 }
+
+#[test]
+fn heads_of_encoders_divide_the_hidden_size() {
+    let config = |model_type: &str, rest: &str| {
+        messages(&format!(
+            r#"{{"model_type": "{model_type}", "hidden_size": 768, {rest}}}"#
+        ))
+    };
+    for model_type in ["bert", "xlm-roberta", "mpnet", "deberta-v2", "modernbert"] {
+        assert_eq!(config(model_type, r#""num_attention_heads": 12"#), "");
+        let found = config(model_type, r#""num_attention_heads": 7"#);
+        assert!(
+            found.contains("is not divisible by `num_attention_heads` 7"),
+            "{model_type}"
+        );
+    }
+    let with_size = r#""num_attention_heads": 7, "embedding_size": 128"#;
+    assert_eq!(config("bert", with_size), "");
+    assert!(config("deberta-v2", with_size).contains("is not divisible"));
+}
+
+#[test]
+fn layers_that_take_turns() {
+    let config = |model_type: &str, rest: &str| {
+        messages(&format!(
+            r#"{{"model_type": "{model_type}", "num_hidden_layers": 2, {rest}}}"#
+        ))
+    };
+    let list = r#", "layer_types": ["full_attention", "full_attention"]"#;
+    for model_type in ["gemma3_text", "cohere2", "exaone4"] {
+        assert_eq!(config(model_type, r#""sliding_window_pattern": 6"#), "");
+        for length in ["0", "0.0", "false", "null", r#""LLLG""#] {
+            let key = format!(r#""sliding_window_pattern": {length}"#);
+            assert!(
+                config(model_type, &key).contains("`sliding_window_pattern` must be"),
+                "{key}"
+            );
+            assert_eq!(config(model_type, &format!("{key}{list}")), "", "{key}");
+        }
+    }
+    for fits in [
+        r#""no_rope_layers": [1, 1]"#,
+        r#""no_rope_layers": [1, 1, 0]"#,
+        r#""no_rope_layers": null"#,
+        r#""no_rope_layers": [1, 1], "no_rope_layer_interval": 0"#,
+        r#""no_rope_layer_interval": -4"#,
+    ] {
+        assert_eq!(config("smollm3", fits), "", "{fits}");
+    }
+    for (wrong, says) in [
+        (
+            r#""no_rope_layers": [1]"#,
+            "`no_rope_layers` has 1 entries for 2 layers",
+        ),
+        (
+            r#""no_rope_layer_interval": 0"#,
+            "`no_rope_layer_interval` must be",
+        ),
+        (
+            r#""no_rope_layer_interval": 0, "no_rope_layers": null"#,
+            "`no_rope_layer_interval` must be",
+        ),
+    ] {
+        assert!(config("smollm3", wrong).contains(says), "{wrong}");
+    }
+}
