@@ -39,6 +39,8 @@ pub struct Checkpoint<'a> {
     pub tokenizer_file: Fact<TokenizerFile>,
     /// `special_tokens_map.json`.
     pub(crate) special_tokens_map: Fact<Document>,
+    /// `added_tokens.json`.
+    pub(crate) added_tokens: Fact<Document>,
     /// Details of the tokenizer's small files that end its loading.
     pub tokenizer_defects: Vec<Defect>,
     /// Why one of these files was not read, where the loader reads it.
@@ -197,18 +199,17 @@ impl<'a> Checkpoint<'a> {
             || snapshot.file(ADAPTER_WEIGHTS).is_some())
         .then(|| weights::adapter_weights(snapshot));
         let tokenizer_config = object(snapshot, "tokenizer_config.json");
+        let added_tokens = of_older_tokenizer(snapshot, "added_tokens.json");
         let special_tokens_map = of_older_tokenizer(snapshot, "special_tokens_map.json");
-        let of_tokenizer = tokenizer_defects::find(
-            &tokenizer_config,
-            &special_tokens_map,
-            &of_older_tokenizer(snapshot, "added_tokens.json"),
-        );
+        let of_tokenizer =
+            tokenizer_defects::find(&tokenizer_config, &special_tokens_map, &added_tokens);
         Self {
             snapshot,
             files,
             tokenizer_defects: of_tokenizer.defects,
             tokenizer_unread: of_tokenizer.unread,
             special_tokens_map,
+            added_tokens,
             tokenizer_config,
             tokenizer_file: tokenizer_file::read(snapshot),
             generation_config: generation_defects::read(snapshot),
@@ -350,37 +351,6 @@ impl<'a> Checkpoint<'a> {
     pub fn tokenizer_class(&self) -> Option<&str> {
         let root = self.tokenizer_config.known()?.root();
         root.get("tokenizer_class")?.as_str()
-    }
-
-    /// The tokens that batches are made with (`bos_token`, `eos_token`, `pad_token`) and their numbers,
-    /// where both are told.
-    pub fn numbered_tokens(&self) -> Vec<(&'static str, u64)> {
-        let Some(document) = self.tokenizer_config.known() else {
-            return Vec::new();
-        };
-        let root = document.root();
-        let decoder = root.get("added_tokens_decoder");
-        let number = |text: &str| {
-            let of_config = decoder.as_ref().and_then(|decoder| {
-                let (key, _) = decoder.members().find(|(_, token)| {
-                    token.get("content").and_then(|content| content.as_str()) == Some(text)
-                })?;
-                key.parse().ok()
-            });
-            let file = self.tokenizer_file.known();
-            let of_file = file.and_then(|file| {
-                let (_, number) = file.added.iter().find(|(content, _)| content == text)?;
-                Some(*number)
-            });
-            of_config.or(of_file)
-        };
-        let named = ["bos_token", "eos_token", "pad_token"].into_iter();
-        let numbered = named.filter_map(|name| {
-            let token = root.get_set(name)?;
-            let text = token.as_str().or_else(|| token.get("content")?.as_str())?;
-            Some((name, number(text)?))
-        });
-        numbered.collect()
     }
 }
 

@@ -55,6 +55,7 @@ pub mod task;
 pub mod tokenizer;
 mod tokenizer_defects;
 pub mod tokenizer_file;
+pub mod tokenizer_numbers;
 mod tokenizer_settings;
 pub mod wanted;
 pub mod weights;

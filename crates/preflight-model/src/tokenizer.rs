@@ -5,6 +5,7 @@ use crate::fact::{Defect, Fact};
 use crate::instead::instead;
 use crate::release::{self, Release, Since};
 use crate::snapshot::Content;
+use crate::tokenizer_numbers::{self, NumberedToken};
 use crate::tokenizer_settings;
 use crate::wanted::TOKENIZER;
 use crate::weights;
@@ -35,6 +36,8 @@ pub struct Tokenizer {
     pub class: Class,
     /// Settings that end the loading of this class.
     pub refused: Vec<Defect>,
+    /// The tokens that batches are made with and their numbers, where both are told.
+    pub numbered: Vec<NumberedToken>,
 }
 
 /// The tokenizer class.
@@ -80,29 +83,29 @@ const FILES_OF: [(&[&str], &[&str]); 6] = [
 /// Reads the tokenizer of a checkpoint.
 pub fn tokenizer(checkpoint: &Checkpoint<'_>, release: Release) -> Tokenizer {
     let class = class(checkpoint, release);
+    // Release 5 has other classes under these names.
+    let of_release_4 = name_of(checkpoint, release, &class).filter(|_| release.major() == 4);
+    let refused = of_release_4.map_or_else(Vec::new, |name| {
+        tokenizer_settings::refused(checkpoint, name)
+    });
     Tokenizer {
         vocabulary: vocabulary(checkpoint, &class),
-        refused: refused(checkpoint, release, &class),
+        refused,
+        numbered: tokenizer_numbers::numbered(checkpoint, of_release_4),
         class,
     }
 }
 
-fn refused(checkpoint: &Checkpoint<'_>, release: Release, class: &Class) -> Vec<Defect> {
-    // Release 5 has other classes under these names.
-    if release.major() != 4 {
-        return Vec::new();
-    }
-    let config = checkpoint.config.known();
-    let name = match class {
-        Class::Known(name) => Some(name.as_str()),
-        Class::ByModelType => config
-            .and_then(|config| config.model_type())
-            .and_then(|model_type| release::tokenizer_class_for(release, model_type)),
+/// The class that loads the tokenizer, where it is known.
+fn name_of<'c>(checkpoint: &Checkpoint<'_>, release: Release, class: &'c Class) -> Option<&'c str> {
+    match class {
+        Class::Known(name) => Some(name),
+        Class::ByModelType => {
+            let model_type = checkpoint.config.known()?.model_type()?;
+            release::tokenizer_class_for(release, model_type)
+        }
         _ => None,
-    };
-    name.map_or_else(Vec::new, |name| {
-        tokenizer_settings::refused(checkpoint, name)
-    })
+    }
 }
 
 fn vocabulary(checkpoint: &Checkpoint<'_>, class: &Class) -> Fact<String> {

@@ -9,6 +9,8 @@ mod parts;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
+
 use self::parts::Role;
 use crate::fact::{Defect, Fact};
 use crate::instead::instead;
@@ -29,6 +31,26 @@ pub struct TokenizerFile {
     pub largest: Option<u64>,
     /// Whether it lists added tokens at all.
     pub has_added_tokens: bool,
+    /// Hashes of the tokens of the vocabulary; none where they were not kept.
+    vocabulary: Option<HashSet<u64>>,
+}
+
+impl TokenizerFile {
+    /// The least number that the library gives to a token that it is told to add; none where it may have it.
+    /// It counts the added tokens of the file anew too, whatever their `id` says (run with tokenizers 0.21.4).
+    /// Source: `AddedVocabulary::add_tokens`,
+    /// <https://github.com/huggingface/tokenizers/blob/v0.21.4/tokenizers/src/tokenizer/added_vocabulary.rs>
+    pub(crate) fn next_number(&self, text: &str) -> Option<u64> {
+        let vocabulary = self.vocabulary.as_ref()?;
+        let has = |text: &str| vocabulary.contains(&model::hash(text));
+        let is_added = self.added.iter().any(|(content, _)| content == text);
+        if text.is_empty() || is_added || has(text) {
+            return None;
+        }
+        let added = self.added.iter().map(|(content, _)| content.as_str());
+        let new: HashSet<&str> = added.filter(|it| !it.is_empty() && !has(it)).collect();
+        u64::try_from(vocabulary.len() + new.len()).ok()
+    }
 }
 
 /// The tokenizer.json of a snapshot; absent also where only its name and size are known.

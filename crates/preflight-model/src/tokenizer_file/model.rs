@@ -133,7 +133,11 @@ pub(super) fn read(reading: &mut Reading<'_>, reader: &mut Reader<'_>) -> Result
         _ => reader.skip(),
     })?;
     let at = reader.offset();
-    judge(&model, reading, at)
+    judge(&model, reading, at)?;
+    if let Some(Vocabulary::Map(tokens)) = model.vocabulary {
+        reading.found.vocabulary = tokens;
+    }
+    Ok(())
 }
 
 fn vocabulary(reading: &mut Reading<'_>, reader: &mut Reader<'_>) -> Result<Vocabulary, Error> {
@@ -397,7 +401,7 @@ fn short(token: &str) -> String {
     token.chars().take(40).collect()
 }
 
-fn hash(token: &str) -> u64 {
+pub(super) fn hash(token: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(token.as_bytes());
     hasher.finish()

@@ -4,6 +4,7 @@ use preflight_model::fact::{Defect, Fact, Gap};
 use preflight_model::facts::Facts;
 use preflight_model::release;
 use preflight_model::tokenizer::Class;
+use preflight_model::tokenizer_numbers::NumberedToken;
 use preflight_model::wanted::TOKENIZER;
 
 use crate::case::Case;
@@ -78,7 +79,11 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
             Ok(Findings::problem(at_class(checkpoint, message)))
         }
         Class::Nowhere if !is_generic_fallback && !offers_code => Ok(nowhere(facts)),
-        _ => Ok(beyond_the_embedding(checkpoint, case.target)),
+        _ => Ok(beyond_the_embedding(
+            checkpoint,
+            &facts.tokenizer.numbered,
+            case.target,
+        )),
     }
 }
 
@@ -103,7 +108,11 @@ fn unreadable_vocabulary(checkpoint: &Checkpoint<'_>) -> Option<Finding> {
 
 /// Tokens with a number beyond the rows of the embedding. A stray one (Molmo 7B has an image token that
 /// its own embedding does not hold) does no harm until a text holds it; the ones of every batch end the training.
-fn beyond_the_embedding(checkpoint: &Checkpoint<'_>, target: Target) -> Findings {
+fn beyond_the_embedding(
+    checkpoint: &Checkpoint<'_>,
+    numbered: &[NumberedToken],
+    target: Target,
+) -> Findings {
     let rows = checkpoint
         .config
         .known()
@@ -112,14 +121,14 @@ fn beyond_the_embedding(checkpoint: &Checkpoint<'_>, target: Target) -> Findings
         return Findings::none();
     };
     let mut findings = Findings::none();
-    for (name, number) in checkpoint.numbered_tokens() {
-        if number < rows {
+    for NumberedToken { name, number, path } in numbered {
+        if *number < rows {
             continue;
         }
         let message = format!(
             "`{name}` is token {number}, and the embedding has {rows} rows (`vocab_size`): resize the embedding or take another token"
         );
-        let finding = Finding::in_file("tokenizer_config.json", message);
+        let finding = Finding::in_file(*path, message);
         if target == Target::FineTune {
             findings.push(finding);
         } else {
@@ -378,6 +387,69 @@ mod tests {
             "//- tokenizer_config.json +\n{\"eos_token\": {\"__type\": \"AddedToken\", \"content\": \"<e>\"}, \"added_tokens_decoder\": {\"70\": {\"content\": \"<e>\"}}}",
         );
         assert!(in_config.contains("`eos_token` is token 70"), "{in_config}");
+    }
+
+    #[test]
+    fn a_token_beyond_the_embedding_by_the_older_files() {
+        let fails = |repo: &str, says: &str| {
+            let got = run(repo);
+            assert!(
+                got.starts_with("upload: pass\n  note: ")
+                    && got.contains("\nfine-tune: fail\n")
+                    && got.contains(says),
+                "{repo}: {got}"
+            );
+        };
+        let map = "//- special_tokens_map.json\n{\"pad_token\": \"[PAD]\"}\n";
+        let says = "special_tokens_map.json: `pad_token` is token 64";
+        fails(&format!("{FILE}{map}"), says);
+        // What the map says goes before: `a` is in the vocabulary.
+        let config = "//- tokenizer_config.json +\n{\"pad_token\": \"[PAD]\"}\n";
+        let within = "//- special_tokens_map.json\n{\"pad_token\": \"a\"}\n";
+        let got = run(&format!("{FILE}{config}{within}"));
+        assert!(got.starts_with("upload, fine-tune: pass\n"), "{got}");
+
+        let model = "//- tokenizer.json removed\n//- tokenizer.model listed 9\n//- tokenizer_config.json\n{\"tokenizer_class\": \"LlamaTokenizer\"}\n";
+        let added = |text: &str| format!("{model}{map}//- added_tokens.json\n{text}\n");
+        fails(&added("{\"[PAD]\": 64}"), says);
+        for text in [
+            "{\"[PAD]\": 63}",
+            "{\"a\": 64}",
+            "{\"a\": 60, \"[PAD]\": 64}",
+        ] {
+            assert_eq!(run(&added(text)), PASS, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_the_loader_appends() {
+        let of = |tokens: u64, config: &str| {
+            let vocabulary: Vec<_> = (0..tokens).map(|it| format!("\"t{it}\": {it}")).collect();
+            let vocabulary = vocabulary.join(", ");
+            run(&format!(
+                "//- tokenizer.json\n{{\"added_tokens\": [], \"model\": {{\"type\": \"BPE\", \"vocab\": {{{vocabulary}}}, \"merges\": []}}}}\n//- tokenizer_config.json\n{config}\n//- tokenizer.model listed 9\n"
+            ))
+        };
+        let new = r#"{"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]"}"#;
+        let got = of(64, new);
+        assert!(
+            got.starts_with("upload: pass\n")
+                && got
+                    .contains("fine-tune: fail\n  tokenizer_config.json: `pad_token` is token 64"),
+            "{got}"
+        );
+        assert_eq!(of(63, new), PASS);
+        for config in [
+            r#"{"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "t5"}"#,
+            r#"{"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": ""}"#,
+            r#"{"tokenizer_class": "PreTrainedTokenizerFast"}"#,
+            // This one converts tokenizer.model.
+            r#"{"tokenizer_class": "LlamaTokenizer", "pad_token": "[PAD]", "add_prefix_space": true}"#,
+            // And this one has no fast form.
+            r#"{"tokenizer_class": "ByT5Tokenizer", "pad_token": "[PAD]"}"#,
+        ] {
+            assert_eq!(of(64, config), PASS, "{config}");
+        }
     }
 
     #[test]
