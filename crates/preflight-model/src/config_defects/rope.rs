@@ -134,6 +134,14 @@ fn positions<'a>(text: &Section<'a>, kind: &str) -> Result<(), Wrong<'a>> {
     }
 }
 
+fn wrong_length<'a>(key: &str, factors: Cursor<'a>, want: u64) -> Wrong<'a> {
+    let have = factors.elements().count();
+    let message = format!(
+        "`{key}` of `rope_scaling` has {have} factors, this model needs {want}: one for each pair of rotary dimensions"
+    );
+    (factors, message)
+}
+
 /// The key that names the kind. Most classes that check the object copy `type` over `rope_type` first, so that
 /// `type` counts where both stand there; the others read it only where `rope_type` is absent. A `null` names
 /// nothing and is not passed over. Source: each class of [`CHECKED`] and [`UNCHECKED`], run with both keys.

@@ -4,7 +4,7 @@
 //! <https://github.com/huggingface/transformers/blob/v4.55.4/src/transformers/modeling_rope_utils.py>; each
 //! value here ended them for every class of the lists above, and its neighbour did not. A factor of 0 does not.
 
-use super::Wrong;
+use super::{Wrong, wrong_length};
 use crate::config::Section;
 use crate::config_defects::is_one_of;
 use crate::json::Cursor;
@@ -153,12 +153,7 @@ fn longrope<'a>(text: &Section<'a>, scaling: &Cursor<'a>) -> Result<(), Wrong<'a
     let have = factors.elements().count() as u64;
     // One factor counts for all. The long ones are first used with a long sequence.
     match pairs(text).filter(|&want| have != want && have != 1 && want != 1) {
-        Some(want) => {
-            let message = format!(
-                "`short_factor` of `rope_scaling` has {have} factors, this model needs {want}: one for each pair of rotary dimensions"
-            );
-            Err((factors, message))
-        }
+        Some(want) => Err(wrong_length("short_factor", factors, want)),
         None => Ok(()),
     }
 }

@@ -1,7 +1,7 @@
 //! `rope_scaling` of the classes that check it by a function of their own, in the form it had before
 //! `rope_type`. Each form here and in the tests was given to the classes of transformers 4.55.4.
 
-use super::Wrong;
+use super::{Wrong, wrong_length};
 use crate::config::Section;
 use crate::json::{Cursor, Number, Value};
 
@@ -51,10 +51,7 @@ pub(super) fn phi3<'a>(text: &Section<'a>, scaling: &Cursor<'a>) -> Result<(), W
         }
         let have = factors.elements().count() as u64;
         if let Some(want) = pairs.filter(|&want| have != want) {
-            let message = format!(
-                "`{key}` of `rope_scaling` has {have} factors, this model needs {want}: one for each pair of rotary dimensions"
-            );
-            return Err((factors, message));
+            return Err(wrong_length(key, factors, want));
         }
     }
     Ok(())
