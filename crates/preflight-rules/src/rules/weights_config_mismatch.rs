@@ -74,7 +74,9 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
     }
     let heads = heads::refused(comparison, facts.release);
     let fix_of_heads = heads.first().map(|_| heads::FIX);
-    heads.into_iter().for_each(|head| findings.push(head));
+    for head in heads {
+        findings.push(head);
+    }
     if let Some(first) = comparison.unexpected.first() {
         findings = findings.with_note(Finding::new(format!(
             "tensors that are not part of the model, so not loaded: {}, for example `{first}`",
@@ -82,7 +84,9 @@ fn check(facts: &Facts<'_>, case: &Case<'_>) -> Outcome {
         )));
     }
     let (beyond, note) = layers::beyond(comparison, checkpoint.config.get()?);
-    beyond.into_iter().for_each(|beyond| findings.push(beyond));
+    if let Some(beyond) = beyond {
+        findings.push(beyond);
+    }
     findings = note.into_iter().fold(findings, Findings::with_note);
     if let Some(note) = mixed_dtypes(checkpoint) {
         findings = findings.with_note(note);
